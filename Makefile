@@ -1,0 +1,70 @@
+# Everything installs into .venv/ from the hashed lock files in requirements/; nothing outside this folder is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(VENV)/bootstrap/bin/uv
+SOURCES := shared infra/local functions tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lock clean
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/bootstrap/.done: requirements/uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Tidegate needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo missing). Install one, or name it: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "This Python cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV)/ (only the first time) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)/bootstrap
+	@$(VENV)/bootstrap/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	@touch $@
+
+$(VENV)/.done: requirements/all.lock pyproject.toml $(VENV)/bootstrap/.done
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/all.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+$(VENV)/ministack/.done: requirements/ministack.lock $(VENV)/bootstrap/.done
+	@$(PYTHON) -m venv --without-pip $(VENV)/ministack
+	@$(UV) pip sync --quiet --python $(VENV)/ministack/bin/python --require-hashes requirements/ministack.lock
+	@touch $@
+
+# The deployment tools pin much of what they share with us, so they live beside, not in, the environment of the package.
+$(VENV)/sam/.done: requirements/sam.lock $(VENV)/bootstrap/.done
+	@$(PYTHON) -m venv --without-pip $(VENV)/sam
+	@$(UV) pip sync --quiet --python $(VENV)/sam/bin/python --require-hashes requirements/sam.lock
+	@touch $@
+
+$(VENV)/checkov/.done: requirements/checkov.lock $(VENV)/bootstrap/.done
+	@$(PYTHON) -m venv --without-pip $(VENV)/checkov
+	@$(UV) pip sync --quiet --python $(VENV)/checkov/bin/python --require-hashes requirements/checkov.lock
+	@touch $@
+
+install: $(VENV)/.done $(VENV)/ministack/.done  ## the package, its tools and the embedded AWS, into .venv/
+
+demo: install  ## sample records in, files out, twice, on an AWS inside this machine
+	@$(BIN)/tidegate local demo
+
+test: install $(VENV)/sam/.done  ## every test
+	@$(BIN)/python -m pytest
+
+check: install $(VENV)/sam/.done $(VENV)/checkov/.done  ## formatting, lint, types, imports, schemas, template
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+COMPILE := pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command 'make lock'
+UPGRADE ?=
+lock: $(VENV)/bootstrap/.done  ## resolve requirements/*.lock anew (UPGRADE=--upgrade for newer versions)
+	echo 'uv==0.13.9' | $(UV) $(COMPILE) - -o requirements/uv.lock
+	$(UV) $(COMPILE) $(UPGRADE) pyproject.toml --all-extras -o requirements/all.lock
+	for f in intake worker tick; do $(UV) $(COMPILE) pyproject.toml --extra $$f -c requirements/all.lock -o requirements/$$f.lock; done
+	echo 'ministack[full]==1.5.33' | $(UV) $(COMPILE) - -o requirements/ministack.lock
+	echo 'aws-sam-cli==1.170.0' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/sam.lock
+	echo 'checkov==3.3.30' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/checkov.lock
+
+clean:  ## remove what was installed and built
+	rm -rf $(VENV) .aws-sam .tidegate .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
