@@ -51,9 +51,9 @@ def parse_rfc3339(text: str) -> datetime:
 
 def rfc3339(instant: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as everywhere in JSON: 2026-01-31T00:00:00.000Z."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def compact(instant: datetime) -> str:
     """The form in object names: 20260131T000000.000Z."""
-    return instant.astimezone(UTC).strftime("%Y%m%dT%H%M%S.") + f"{instant.microsecond // 1000:03d}Z"
+    return rfc3339(instant).replace("-", "").replace(":", "")

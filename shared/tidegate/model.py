@@ -7,7 +7,7 @@ keep their digits because nothing ever turns them into numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -200,6 +200,10 @@ class Definition:
     max_failed_at_least: int
     document: JSONObject
 
+    def with_table(self, table: str) -> Definition:
+        """The same definition, reading `table` where it names none."""
+        return self if self.source.table else replace(self, source=replace(self.source, table=table))
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -219,7 +223,8 @@ class Page:
     """A bounded batch of records in the source's order, and where to go on.
 
     `cursor` is JSON that the source itself understands, None after the last page. `deleted` counts records that the
-    index listed and the table no longer has; `missing` lists override keys that are nowhere.
+    index listed and the table no longer has, `filtered` those that the export leaves out, `duplicates` those that were
+    handed out before; `missing` lists override keys that are nowhere.
     """
 
     records: Sequence[Record]
@@ -227,6 +232,7 @@ class Page:
     deleted: int = 0
     filtered: int = 0
     missing: Sequence[tuple[str, ...]] = ()
+    duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,56 @@
+"""Worker: one operation's message -> passes until it has ended or the invocation is out of time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from tidegate.bootstrap import Stack
+from tidegate.engine import Verdict
+from tidegate.job import Task
+from tidegate.model import State
+from tidegate.queues import WorkMessage
+from tidegate.settings import from_environment
+
+logger = Logger()
+metrics = Metrics()
+
+
+@cache
+def stack() -> Stack:
+    """The stack of this execution environment, made at the first event."""
+    copy_config_to_registered_loggers(source_logger=logger, include={"tidegate"})
+    return Stack.of(from_environment())
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Work on the messages of a batch (template.yaml sets its size to 1); what is not done is given back."""
+    failures = []
+    for record in event["Records"]:
+        verdict = _work(record, context)
+        if not verdict.acknowledge:
+            failures.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failures}
+
+
+def _work(record: Mapping[str, Any], context: LambdaContext) -> Verdict:
+    task = Task.of_body(json.loads(record["body"]))
+    made = stack()
+    message = WorkMessage(made.clients.sqs, made.settings.work_queue_url, record["receiptHandle"])
+    logger.append_keys(operationId=task.operation_id)
+    verdict = made.engine().work(task, message, lambda: context.get_remaining_time_in_millis() / 1000)
+    logger.info("message worked on", extra={"acknowledged": verdict.acknowledge, "note": verdict.note})
+    if verdict.ended is State.FAILED:
+        metrics.add_metric(name="OperationsFailed", unit=MetricUnit.Count, value=1)
+    if verdict.ended is State.SUCCEEDED:
+        metrics.add_metric(name="OperationsSucceeded", unit=MetricUnit.Count, value=1)
+        metrics.add_metric(name="RecordsExported", unit=MetricUnit.Count, value=verdict.records)
+    return verdict

@@ -1,0 +1,346 @@
+"""Acceptance: one message -> a frozen request -> one operation per study -> one work message each.
+
+Everything that only this moment can know (the end, the studies, the definition, the version of an override file) is
+written once, under the request's id, before anything follows from it. So acceptance can crash anywhere and be repeated:
+it finds what was frozen and makes the same operations, whose ids are derived from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from tidegate import override
+from tidegate.definition import from_document
+from tidegate.job import SILENCE, Task
+from tidegate.errors import RejectedError, RetriableError
+from tidegate.export import ExportParams
+from tidegate.instants import floor_millis, parse_rfc3339, rfc3339
+from tidegate.layout import plan_key
+from tidegate.model import (
+    DEFAULT_EXPORT,
+    Definition,
+    Failure,
+    Kind,
+    ObjectRef,
+    Operation,
+    Outcome,
+    Pair,
+    Request,
+    State,
+    Trigger,
+)
+from tidegate.queues import WorkQueue
+from tidegate.request import canonical, check_accepted
+from tidegate.sources import KeyLookup, Source
+from tidegate.store.ledger import Ledger
+from tidegate.store.objects import Objects
+from tidegate.ulid import derived
+from tidegate.window import settled_at
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED = timedelta(days=90)
+"""How long a request's id is taken: longer than any of its operations can live, and at least 14 days (SPEC 2)."""
+AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from: its id if it brought none, the trigger, and who sent it if that is known."""
+
+    fallback_id: str
+    trigger: Trigger
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What acceptance decided about one (export, study): its work, or what there is to say instead."""
+
+    study: str | None
+    plan: str | None = None
+    filtered: int = 0
+    missing: int = 0
+    none_found: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Turns checked requests into operations."""
+
+    ledger: Ledger
+    objects: Objects
+    queue: WorkQueue
+    source_of: Callable[[Definition], Source]
+    override_buckets: Sequence[str]
+
+    def accept(self, request: Request, origin: Origin, now: datetime) -> list[str]:
+        """The ids of the request's operations, all of them written, and the ready ones sent.
+
+        Idempotent under the request's id, also when repeated after a crash at any point. Raises RejectedError with
+        SPEC 2's codes; then nothing was written, and the id is still free.
+        """
+        request_id = request.request_id or origin.fallback_id
+        digest = hashlib.sha256(canonical(request).encode()).hexdigest()
+        row = self.ledger.requests.read(request_id, now)
+        if row is None:
+            frozen = self._freeze(request, request_id, digest, origin, now)
+            if not self.ledger.requests.freeze(request_id, digest, now, frozen, now + REMEMBERED):
+                logger.info("the same request is being accepted at the same time", extra={"requestId": request_id})
+            row = self.ledger.requests.read(request_id, now)
+            if row is None:
+                raise RetriableError(f"Request {request_id} vanished while it was being accepted.")
+        if row.digest != digest:
+            raise RejectedError(
+                f"requestId {request_id!r} was used for another request at {rfc3339(row.acceptedAt)}.",
+                code="REQUEST_ID_REUSED",
+                remedy="Send this request with an id of its own, or without one.",
+            )
+        operations = operations_of(request_id, row.acceptedAt, row.content)
+        if not row.dispatched:
+            self._dispatch(operations)
+            row.mark_dispatched()
+        return [operation.operation_id for operation in operations]
+
+    def definition(self, export: str) -> Definition:
+        """The definition that counts now. Raises RejectedError UNKNOWN_EXPORT."""
+        return current_definition(self.ledger, export)
+
+    def end_of(self, request: Request, definition: Definition, now: datetime) -> datetime | None:
+        """The end that acceptance at `now` fixes; None for an override. Raises RejectedError END_IN_FUTURE, INVALID_FIELD."""
+        if request.override is not None:
+            return None
+        end = (
+            request.end if request.end is not None else floor_millis(now) - timedelta(seconds=definition.settle_seconds)
+        )
+        check_accepted(request, end, now)
+        return end
+
+    def studies_of(self, request: Request, definition: Definition) -> list[str]:
+        """The studies that take part, sorted. Raises RejectedError for a whitelisted one that cannot."""
+        if request.studies is not None:
+            return sorted(self._whitelisted(request.studies, definition))
+        found = [
+            study.study_id
+            for study in self.ledger.studies.everything()
+            if study.enabled
+            and not study.custom_schedule
+            and (definition.studies is None or study.study_id in definition.studies)
+        ]
+        for study_id in found:
+            _check_study_id(study_id)
+        return sorted(found)
+
+    def _whitelisted(self, wanted: Sequence[str], definition: Definition) -> Sequence[str]:
+        known = self.ledger.studies.of_ids(wanted)
+        for study_id in wanted:
+            _check_study_id(study_id)
+            if study_id not in known or (definition.studies is not None and study_id not in definition.studies):
+                raise RejectedError(
+                    f"studyWhitelist names {study_id[:80]!r}, which is no study of the export {definition.export}.",
+                    code="UNKNOWN_STUDY",
+                    remedy="Correct the name, or put the study into the study table.",
+                )
+            if not known[study_id].enabled:
+                raise RejectedError(
+                    f"studyWhitelist names {study_id[:80]!r}, which is disabled.",
+                    code="STUDY_DISABLED",
+                    remedy="Enable the study, or leave it out.",
+                )
+        return wanted
+
+    def _freeze(self, request: Request, request_id: str, digest: str, origin: Origin, now: datetime) -> dict[str, Any]:
+        definition = self.definition(request.export)
+        end = self.end_of(request, definition, now)
+        reference: ObjectRef | None = None
+        if request.override is not None:
+            reference, plans = self._plan_override(request, definition, request_id, digest)
+        else:
+            plans = [_Plan(study) for study in self.studies_of(request, definition)]
+        params = ExportParams(
+            end=end,
+            start=request.start,
+            ignore_watermark=request.ignore_watermark,
+            tables=request.tables,
+            override=reference,
+            plan=None,
+            redrive_count=request.redrive_count,
+            definition_version=definition.version,
+            definition=definition.document,
+        )
+        return {
+            "request": json.loads(canonical(request)),
+            "trigger": Trigger.COMMAND if request_id.startswith("cli-") else origin.trigger,
+            "actor": origin.actor,
+            "params": params.to_json(),
+            "startAfter": _start_after(end, definition, now),
+            "plans": [[p.study, p.plan, p.filtered, p.missing, p.none_found] for p in plans],
+        }
+
+    def _plan_override(
+        self, request: Request, definition: Definition, request_id: str, digest: str
+    ) -> tuple[ObjectRef, list[_Plan]]:
+        """Which study owns which id of an override file; the lists are stored before anything refers to them."""
+        assert request.override is not None
+        located = override.locate(request.override, self.objects.bucket, self.override_buckets)
+        reference = override.freeze(self.objects.client, located)
+        keys = override.read(self.objects.client, reference)
+        source = self.source_of(definition)
+        if not isinstance(source, KeyLookup):
+            raise RejectedError(
+                f"recordIdS3Override cannot be used with the source of the export {definition.export}, which has no keys.",
+                code="CONFLICTING_FIELDS",
+                remedy="Export a window instead.",
+            )
+        owners = source.owners(keys)
+        wanted = set(self._override_studies(request, definition, set(owners.values())))
+        by_study: dict[str, list[Sequence[str]]] = {}
+        missing = [key for key in keys if key not in owners]
+        for key in keys:
+            if key in owners and owners[key] in wanted:
+                by_study.setdefault(owners[key], []).append(key)
+        filtered = len(keys) - len(missing) - sum(map(len, by_study.values()))
+        none_found = not owners
+        plans = [self._store_plan(request_id, digest, study, found) for study, found in sorted(by_study.items())]
+        if missing:
+            stored = self._store_plan(request_id, digest, None, missing)
+            plans.append(_Plan(None, stored.plan, filtered, len(missing), none_found))
+        elif not plans:
+            plans.append(_Plan(None, None, filtered))
+        else:
+            plans[0] = _Plan(plans[0].study, plans[0].plan, filtered)
+        return reference, plans
+
+    def _store_plan(self, request_id: str, digest: str, study: str | None, keys: Sequence[Sequence[str]]) -> _Plan:
+        key = plan_key(request_id, digest, study)
+        self.objects.put(key, json.dumps(keys, ensure_ascii=False).encode(), "application/json")
+        return _Plan(study, key)
+
+    def _override_studies(self, request: Request, definition: Definition, owning: set[str]) -> Sequence[str]:
+        """The studies whose ids an override exports: the whitelist, or every enabled one that owns an id.
+
+        A study with a custom schedule takes part: the ids were chosen by hand, no schedule chose the study.
+        """
+        if request.studies is not None:
+            return self._whitelisted(request.studies, definition)
+        known = self.ledger.studies.of_ids(sorted(owning)) if owning else {}
+        return [
+            study_id
+            for study_id, study in known.items()
+            if study.enabled and (definition.studies is None or study_id in definition.studies)
+        ]
+
+    def _dispatch(self, operations: Sequence[Operation]) -> None:
+        """Write and send every operation; a repeat writes nothing twice, and the queue drops a message sent twice."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(self._write, operations))
+        ready = [
+            Task(operation.operation_id, operation.pair)
+            for operation in operations
+            if operation.state is State.NOT_STARTED and operation.pair is not None
+        ]
+        self.queue.send(ready, dispatch=1)
+
+    def _write(self, operation: Operation) -> None:
+        look_at: datetime | None = None
+        if operation.state is State.SLEEPING:
+            look_at = operation.start_after
+        elif operation.state is State.NOT_STARTED:
+            look_at = operation.created_at + SILENCE
+        else:
+            operation = replace(operation, expiry=self.ledger.expiry(operation.state, operation.created_at))
+        self.ledger.operations.create(operation, look_at)
+
+
+def current_definition(ledger: Ledger, export: str) -> Definition:
+    """The newest definition of an export; `default` is the template's until an item takes its place.
+
+    Raises RejectedError UNKNOWN_EXPORT.
+    """
+    newest = ledger.exports.newest(export)
+    if newest is not None:
+        version, document = newest
+        return from_document(document, version)
+    if export == DEFAULT_EXPORT:
+        return from_document(ledger.settings.default_export, 0)
+    raise RejectedError(
+        f"export names {export!r}, which is not defined.",
+        code="UNKNOWN_EXPORT",
+        remedy="Put its definition with `tidegate exports put FILE`, or name one of `tidegate exports list`.",
+    )
+
+
+def operations_of(request_id: str, accepted_at: datetime, frozen: Mapping[str, Any]) -> list[Operation]:
+    """The operations of a frozen request; always the same, ids included."""
+    request, plans = frozen["request"], [_Plan(*plan) for plan in frozen["plans"]]
+    start_after = parse_rfc3339(frozen["startAfter"]) if frozen["startAfter"] else None
+    operations = []
+    for plan in plans or [_Plan(None)]:
+        state = State.NOT_STARTED if start_after is None else State.SLEEPING
+        operation = Operation(
+            operation_id=derived(accepted_at, request_id, plan.study or ""),
+            kind=Kind.EXPORT,
+            state=state,
+            request_id=request_id,
+            export=request["export"],
+            study=plan.study,
+            export_type=request["exportType"],
+            trigger=frozen["trigger"],
+            tag=request["tag"],
+            actor=frozen["actor"],
+            created_at=accepted_at,
+            last_action_at=accepted_at,
+            params={**frozen["params"], "plan": plan.plan, "filtered": plan.filtered},
+            start_after=start_after,
+            dispatch=1 if state is State.NOT_STARTED else 0,
+            log=(
+                (accepted_at, "accepted" if start_after is None else f"accepted, sleeps until {rfc3339(start_after)}"),
+            ),
+        )
+        operations.append(operation if plan.study is not None else _without_study(operation, plan))
+    return operations
+
+
+def _without_study(operation: Operation, plan: _Plan) -> Operation:
+    """An operation that has nothing to run: no study matched, or it reports the ids that were found nowhere."""
+    counts = {"records": 0, "parts": 0, "bytes": 0, "filtered": plan.filtered, "missing": plan.missing}
+    result = {"manifest": None, "receipts": [], "counts": counts, "missing": plan.plan}
+    ended = replace(
+        operation, finished_at=operation.created_at, result=result, dispatch=0, start_after=None, state=State.SUCCEEDED
+    )
+    if not plan.missing:
+        return replace(ended, outcome=Outcome.NOTHING_NEW, log=((operation.created_at, "no study takes part"),))
+    message = (
+        f"{plan.missing} ids of the override file were found nowhere; the list is in the export bucket at {plan.plan}."
+    )
+    log = ((operation.created_at, message),)
+    if plan.none_found:
+        failure = Failure(
+            "OVERRIDE_EMPTY", f"None of the override file's ids was found. {message}", "Correct the file."
+        )
+        return replace(ended, state=State.FAILED, error=failure, log=log)
+    return replace(ended, outcome=Outcome.NOTHING_NEW, log=log)
+
+
+def _start_after(end: datetime | None, definition: Definition, now: datetime) -> str | None:
+    """Until when the operation must sleep because its end has not settled; None where it can run at once."""
+    if end is None:
+        return None
+    settled = settled_at(end, definition.settle_seconds)
+    return rfc3339(settled) if settled > now else None
+
+
+def _check_study_id(study_id: str) -> None:
+    if "/" in study_id:
+        raise RejectedError(
+            f"The study id {study_id[:80]!r} has a slash, which separates export and study in Tidegate's keys.",
+            code="INVALID_FIELD",
+            remedy="Rename the study, or disable it.",
+        )

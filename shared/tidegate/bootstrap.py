@@ -1,0 +1,125 @@
+"""The one place that chooses concrete parts: clients, tables, queues, kinds. Everything else is handed what it needs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from tidegate.engine import Engine
+from tidegate.export import ExportKind
+from tidegate.model import Definition, Kind
+from tidegate.queues import DeadLetters, WorkQueue
+from tidegate.settings import Settings
+from tidegate.sources import Source, source_of
+from tidegate.store.ledger import Ledger
+from tidegate.store.objects import Objects
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+    from tidegate.accept import Acceptance
+    from tidegate.service import Service
+    from tidegate.upkeep import Upkeep
+
+CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 5},
+    connect_timeout=5,
+    read_timeout=30,
+    max_pool_connections=20,
+    user_agent_extra="tidegate",
+)
+"""Standard mode retries throttling, 5xx and broken connections; what is left after that backs off on the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class AWSClients:
+    """The low-level clients of one process."""
+
+    dynamodb: DynamoDBClient
+    s3: S3Client
+    sqs: SQSClient
+
+
+def clients(settings: Settings, session: boto3.Session | None = None) -> AWSClients:
+    """Clients for a stack; a test or a command may bring a session of its own."""
+    maker = session or boto3.Session()
+    make = partial(maker.client, region_name=settings.region, endpoint_url=settings.endpoint_url, config=CONFIG)
+    return AWSClients(make("dynamodb"), make("s3"), make("sqs"))
+
+
+def utc_now() -> datetime:
+    """The one clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One stack's parts, made once per execution environment."""
+
+    settings: Settings
+    clients: AWSClients
+    ledger: Ledger
+    objects: Objects
+    clock: Callable[[], datetime]
+
+    @classmethod
+    def of(cls, settings: Settings, made: AWSClients | None = None, clock: Callable[[], datetime] = utc_now) -> Stack:
+        """The stack that the settings name."""
+        used = made or clients(settings)
+        ledger = Ledger.of(settings, used.dynamodb)
+        return cls(settings, used, ledger, Objects(used.s3, settings.export_bucket), clock)
+
+    def source_of(self, definition: Definition) -> Source:
+        """The source of a definition; one that names no table reads the stack's own record table."""
+        return source_of(definition.with_table(self.settings.record_table), self.clients)
+
+    @property
+    def work_queue(self) -> WorkQueue:
+        """The queue of work."""
+        return WorkQueue(self.clients.sqs, self.settings.work_queue_url)
+
+    def acceptance(self) -> Acceptance:
+        """What turns requests into operations."""
+        from tidegate.accept import Acceptance
+
+        buckets = self.settings.override_buckets
+        return Acceptance(self.ledger, self.objects, self.work_queue, self.source_of, buckets)
+
+    def service(self) -> Service:
+        """What intake and the commands call. Imported late: it brings pydantic, which a worker does not need."""
+        from tidegate.service import Service
+
+        rejects = DeadLetters(self.clients.sqs, self.settings.request_dlq_url)
+        return Service(self.ledger, self.acceptance(), self.source_of, rejects)
+
+    def engine(self) -> Engine:
+        """What a worker runs, with every kind that ships with Tidegate."""
+        return Engine(
+            ledger=self.ledger,
+            objects=self.objects,
+            kinds={Kind.EXPORT: ExportKind(self.ledger, self.objects, self.source_of, self.clock)},
+            clock=self.clock,
+            owner=uuid.uuid4().hex,
+            give_up_after=timedelta(seconds=self.settings.give_up_after_seconds),
+        )
+
+    def upkeep(self) -> Upkeep:
+        """What the tick runs."""
+        from tidegate.upkeep import Upkeep
+
+        dead_work = DeadLetters(self.clients.sqs, self.settings.work_dlq_url)
+        return Upkeep(self.ledger, self.objects, self.work_queue, dead_work)
+
+
+def service(settings: Settings) -> Service:
+    """The service of a stack, for commands."""
+    return Stack.of(settings).service()

@@ -1,0 +1,105 @@
+"""An export's document -> its definition (SPEC 7), without pydantic: workers read definitions that were checked before.
+
+The defaults stand here once; definition_schema.py, which checks what people write, takes them from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tidegate.instants import parse_rfc3339
+from tidegate.model import DEFAULT_EXPORT, ColumnSpec, Definition, FormatSpec, JSONObject, SourceSpec
+
+SOURCE_DEFAULTS: Mapping[str, Any] = {
+    "partitionKey": "studyId",
+    "timeKey": "uploadedOn",
+    "timeType": "epochMillis",
+    "timeFraction": 3,
+}
+FORMAT_DEFAULTS: Mapping[str, Any] = {"type": "CSV", "compression": "gzip", "formulaGuard": True}
+DEFAULTS: Mapping[str, Any] = {
+    "timeZone": "UTC",
+    "settleSeconds": 60,
+    "lookbackSeconds": 900,
+    "emptyPolicy": "none",
+    "maxRecordsPerPart": 1_000_000,
+    "maxBytesPerPart": 1 << 30,
+    "rowLimitPolicy": "error",
+}
+MAX_FAILED_DEFAULTS: Mapping[str, Any] = {"percent": 1, "atLeast": 10}
+
+
+def from_document(document: JSONObject, version: int) -> Definition:
+    """The definition that a document says, with a default for everything it leaves out or gives as null.
+
+    For documents that `definition_schema.validate` let through, and for the one that the template makes of its
+    parameters (whose values the template itself restricts); `version` is kept as given. What is not a document at all
+    raises KeyError, TypeError or ValueError.
+    """
+    given = {**DEFAULTS, **_present(document)}
+    max_failed = {**MAX_FAILED_DEFAULTS, **_present(given.get("maxFailedRecords", {}))}
+    studies = given.get("studies", "all")
+    columns = given.get("columns")
+    first_export_from = given.get("firstExportFrom")
+    return Definition(
+        export=given.get("exportId", DEFAULT_EXPORT),
+        version=version,
+        source=_source(given["source"]),
+        studies=None if studies == "all" else tuple(studies),
+        table_by=tuple(given.get("tableBy", ())),
+        columns=None if columns is None else tuple(_column(column) for column in columns),
+        format=_format(given.get("format", {})),
+        destinations=tuple(given.get("destinations", ({"type": "S3"},))),
+        time_zone=given["timeZone"],
+        settle_seconds=given["settleSeconds"],
+        lookback_seconds=given["lookbackSeconds"],
+        first_export_from=None if first_export_from is None else parse_rfc3339(first_export_from),
+        empty_policy=given["emptyPolicy"],
+        max_records_per_part=given["maxRecordsPerPart"],
+        max_bytes_per_part=given["maxBytesPerPart"],
+        row_limit=given.get("rowLimit"),
+        row_limit_policy=given["rowLimitPolicy"],
+        max_failed_percent=float(max_failed["percent"]),
+        max_failed_at_least=max_failed["atLeast"],
+        document=document,
+    )
+
+
+def _source(document: JSONObject) -> SourceSpec:
+    given = {**SOURCE_DEFAULTS, **_present(document)}
+    record_key = given.get("recordKey", ())
+    return SourceSpec(
+        type=given.get("type", "dynamodb"),
+        table=given.get("table", ""),
+        index=given.get("index"),
+        partition_key=given["partitionKey"],
+        time_key=given["timeKey"],
+        time_type=given["timeType"],
+        time_fraction=given["timeFraction"],
+        record_key=(record_key,) if isinstance(record_key, str) else tuple(record_key),
+        projection=tuple(given.get("projection", ())),
+        filter=_filter(given.get("filter")),
+        options=given.get("options", {}),
+    )
+
+
+def _filter(document: JSONObject | None) -> JSONObject | None:
+    if not document:
+        return None
+    return {name: allowed if isinstance(allowed, list) else [allowed] for name, allowed in document.items()}
+
+
+def _column(document: str | JSONObject) -> ColumnSpec:
+    if isinstance(document, str):
+        return ColumnSpec(document, document)
+    return ColumnSpec(document["from"], document.get("as") or document["from"])
+
+
+def _format(document: JSONObject) -> FormatSpec:
+    given = {**FORMAT_DEFAULTS, **_present(document)}
+    return FormatSpec(type=given["type"], compression=given["compression"], formula_guard=given["formulaGuard"])
+
+
+def _present(document: JSONObject) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if value is not None}

@@ -1,0 +1,326 @@
+"""What people write as an export's document, strictly checked, and the JSON schema that is published from it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    WithJsonSchema,
+)
+
+from tidegate.definition import DEFAULTS, FORMAT_DEFAULTS, MAX_FAILED_DEFAULTS, SOURCE_DEFAULTS
+from tidegate.instants import parse_rfc3339, rfc3339
+from tidegate.message import EXPORT_ID_PATTERN, INSTANT_PATTERN, StudyId, published_schema
+from tidegate.rejection import checked, rejected, shown
+from tidegate.zones import zone
+
+BUILT_IN_SOURCES = ("dynamodb", "sample")
+_WHAT = "definition"
+_SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+
+
+def _unique(names: list[str]) -> list[str]:
+    twice = [name for position, name in enumerate(names) if name in names[:position]]
+    if twice:
+        raise ValueError(f"must not name {shown(twice[0])} twice")
+    return names
+
+
+def _path(value: str) -> str:
+    if not all(value.split(".")):
+        raise ValueError("must be attribute names joined by dots, like answers.q1")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    return zone(value).key
+
+
+def _instant_text(value: object) -> str:
+    if isinstance(value, datetime):  # YAML reads an unquoted instant as one
+        if value.tzinfo is None:
+            raise ValueError("has no offset; write an instant like 2026-01-31T00:00:00Z")
+        if value.microsecond % 1000:
+            raise ValueError("has more than 3 fraction digits; windows are exact to the millisecond")
+        return rfc3339(value)
+    if isinstance(value, date):  # a YAML date; as wrong as any other value that is no instant
+        raise ValueError("is a day without a time; write an instant like 2026-01-31T00:00:00Z")  # noqa: TRY004
+    return rfc3339(parse_rfc3339(value if isinstance(value, str) else ""))
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _options(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"must be JSON ({error})") from None
+    return value
+
+
+def _allowed_values(value: object) -> list[object]:
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(isinstance(item, (str, int)) or _is_finite(item) for item in values):
+        raise ValueError("must be text, a number, true or false, or a list of these")
+    return values
+
+
+# Which of a field's two forms a value has. The tags stand in brackets, so that they do not show in an error's path.
+def _source_form(value: object) -> str:
+    other = isinstance(value, Mapping) and value.get("type", "dynamodb") != "dynamodb"
+    return "<other>" if other or isinstance(value, OtherSource) else "<dynamodb>"
+
+
+def _list_or_text(value: object) -> str:
+    return "<list>" if isinstance(value, list) else "<text>"
+
+
+def _text_or_object(value: object) -> str:
+    return "<object>" if isinstance(value, (Mapping, BaseModel)) else "<text>"
+
+
+AttributeName = Annotated[str, Field(min_length=1, max_length=255)]
+AttributeNames = Annotated[list[AttributeName], Field(min_length=1), AfterValidator(_unique)]
+AttributePath = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_path)]
+Values = Annotated[
+    list[Any],
+    PlainValidator(_allowed_values),
+    WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]}),
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class DynamoDBSource(_Strict):
+    """Records in a DynamoDB table, queried per study by time."""
+
+    type: Literal["dynamodb"]
+    table: Annotated[str, Field(min_length=1, max_length=1024)] = Field(description="Name or arn of the table.")
+    index: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
+        default=None,
+        description="Index over (partitionKey, timeKey). Default: the table itself, queried if this is its key, else"
+        " scanned.",
+    )
+    partition_key: AttributeName = Field(
+        default=SOURCE_DEFAULTS["partitionKey"], alias="partitionKey", description="Attribute that holds the study id."
+    )
+    time_key: AttributeName = Field(
+        default=SOURCE_DEFAULTS["timeKey"], alias="timeKey", description="Attribute that holds a record's time."
+    )
+    time_type: Literal["epochMillis", "epochSeconds", "iso8601"] = Field(
+        default=SOURCE_DEFAULTS["timeType"], alias="timeType", description="Notation of the time."
+    )
+    time_fraction: Literal[0, 3, 6] = Field(
+        default=SOURCE_DEFAULTS["timeFraction"],
+        alias="timeFraction",
+        description="Fraction digits of an iso8601 time, the same number in every record.",
+    )
+    record_key: (
+        Annotated[
+            Annotated[AttributeName, Tag("<text>")]
+            | Annotated[list[AttributeName], Field(min_length=1, max_length=2), AfterValidator(_unique), Tag("<list>")],
+            Discriminator(_list_or_text),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        alias="recordKey",
+        description="One or two attributes that identify a record. Default: the table's own key.",
+    )
+    projection: AttributeNames | None = Field(default=None, description="Attributes to read.")
+    filter: dict[AttributeName, Values] | None = Field(
+        default=None,
+        description="Only records in which each of these attributes has the value, or one of the values, given for it.",
+        examples=[{"status": ["final", "amended"], "live": True}],
+    )
+
+
+class OtherSource(_Strict):
+    """Records of `sample`, which needs no table, or of a source of your own under the name it is registered by."""
+
+    type: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,63}$")] = Field(
+        json_schema_extra={"not": {"const": "dynamodb"}}
+    )
+    options: Annotated[dict[str, Any], AfterValidator(_options)] = Field(
+        default_factory=dict, description="Whatever the source itself takes."
+    )
+
+
+class Column(_Strict):
+    """A selected column: the attribute, or the path into maps, that it comes from, and its name."""
+
+    path: AttributePath = Field(alias="from")
+    name: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
+        default=None, alias="as", description="Default: as from."
+    )
+
+
+class Format(_Strict):
+    """How records become bytes."""
+
+    type: Literal["CSV", "JSON", "JSONL"] = FORMAT_DEFAULTS["type"]
+    compression: Literal["gzip", "none"] = FORMAT_DEFAULTS["compression"]
+    formula_guard: bool = Field(
+        default=FORMAT_DEFAULTS["formulaGuard"],
+        alias="formulaGuard",
+        description="CSV: an apostrophe before text that a spreadsheet would run as a formula.",
+    )
+
+
+class Destination(_Strict):
+    """The stack's own bucket, where every export goes."""
+
+    type: Literal["S3"]
+
+
+class MaxFailedRecords(_Strict):
+    """How many records of a window may fail before their operation does."""
+
+    percent: Annotated[float, Field(ge=0, le=100)] = MAX_FAILED_DEFAULTS["percent"]
+    at_least: int = Field(default=MAX_FAILED_DEFAULTS["atLeast"], alias="atLeast", ge=0)
+
+
+def _distinct_columns(columns: list[str | Column]) -> list[str | Column]:
+    _unique([column if isinstance(column, str) else column.name or column.path for column in columns])
+    return columns
+
+
+class ExportDocument(_Strict):
+    """A saved definition of an export: source, studies, tables, columns, format, destinations, limits."""
+
+    model_config = ConfigDict(title="Tidegate export definition")
+
+    export_id: Annotated[str, Field(pattern=EXPORT_ID_PATTERN)] = Field(alias="exportId")
+    source: Annotated[
+        Annotated[DynamoDBSource, Tag("<dynamodb>")] | Annotated[OtherSource, Tag("<other>")],
+        Discriminator(_source_form),
+    ]
+    studies: Annotated[
+        Annotated[Literal["all"], Tag("<text>")]
+        | Annotated[list[StudyId], Field(min_length=1), AfterValidator(_unique), Tag("<list>")],
+        Discriminator(_list_or_text),
+    ] = "all"
+    table_by: Annotated[list[AttributeName], AfterValidator(_unique)] = Field(
+        default_factory=list,
+        alias="tableBy",
+        description="Attributes that split a study's records into tables; the values of several are joined by ~.",
+    )
+    columns: (
+        Annotated[
+            list[
+                Annotated[
+                    Annotated[AttributePath, Tag("<text>")] | Annotated[Column, Tag("<object>")],
+                    Discriminator(_text_or_object),
+                ]
+            ],
+            Field(min_length=1),
+            AfterValidator(_distinct_columns),
+        ]
+        | None
+    ) = Field(default=None, description="Columns to write, in this order. Default: record id, time, then all by name.")
+    format: Format = Field(default_factory=Format)
+    destinations: Annotated[list[Destination], Field(min_length=1, max_length=1)] = Field(
+        default_factory=lambda: [Destination(type="S3")]
+    )
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        default=DEFAULTS["timeZone"],
+        alias="timeZone",
+        description="IANA zone of the wall clock by which a start is generated.",
+        examples=["Europe/London"],
+    )
+    settle_seconds: Annotated[int, Field(ge=0, le=86_400)] = Field(
+        default=DEFAULTS["settleSeconds"],
+        alias="settleSeconds",
+        description="Age that a window's end must have before it is read.",
+    )
+    lookback_seconds: Annotated[int, Field(ge=0, le=604_800)] = Field(
+        default=DEFAULTS["lookbackSeconds"],
+        alias="lookbackSeconds",
+        description="How far before a committed watermark late records are looked for.",
+    )
+    first_export_from: (
+        Annotated[
+            str,
+            PlainValidator(_instant_text),
+            WithJsonSchema({"type": "string", "format": "date-time", "pattern": INSTANT_PATTERN}),
+        ]
+        | None
+    ) = Field(
+        default=None, alias="firstExportFrom", description="Start of the first window of a study without a watermark."
+    )
+    empty_policy: Literal["none", "header"] = Field(
+        default=DEFAULTS["emptyPolicy"],
+        alias="emptyPolicy",
+        description="What a window without records writes beside its manifest.",
+    )
+    max_records_per_part: Annotated[int, Field(ge=1)] = Field(
+        default=DEFAULTS["maxRecordsPerPart"],
+        alias="maxRecordsPerPart",
+        description="Records after which a new part is begun.",
+    )
+    max_bytes_per_part: Annotated[int, Field(ge=1, le=64 << 30)] = Field(
+        default=DEFAULTS["maxBytesPerPart"],
+        alias="maxBytesPerPart",
+        description="Uncompressed bytes after which a new part is begun.",
+    )
+    row_limit: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, alias="rowLimit", description="Records that one window may have. Default: no limit."
+    )
+    row_limit_policy: Literal["error", "split"] = Field(
+        default=DEFAULTS["rowLimitPolicy"],
+        alias="rowLimitPolicy",
+        description="At rowLimit: fail before anything is delivered, or begin a new part.",
+    )
+    max_failed_records: MaxFailedRecords = Field(
+        default_factory=MaxFailedRecords,
+        alias="maxFailedRecords",
+        description="The larger of the two numbers counts.",
+    )
+
+
+def validate(document: object, *, source_types: Collection[str] = BUILT_IN_SOURCES) -> dict[str, Any]:
+    """The document of an export, normalised: every default written out, one form for what can be written in two.
+
+    `document` is what JSON or YAML gave; `source_types` are the names that the registry of sources knows. Where null is
+    given for something that may be left out, it is left out. What comes back is JSON and validates to itself. Raises RejectedError with UNKNOWN_FIELD, INVALID_FIELD or
+    MISSING_FIELD and the path of each finding, such as `source.timeType` or `columns[2].from`.
+    """
+    checked_document = checked(ExportDocument, document, what=_WHAT, null_is_absent=True)
+    source_type = checked_document.source.type
+    if source_type not in source_types:
+        known = ", ".join(sorted(source_types))
+        raise rejected("INVALID_FIELD", [f"source.type must be one of {known} (got {shown(source_type)})."], what=_WHAT)
+    dumped = checked_document.model_dump(mode="json", by_alias=True)
+    normalised = {name: value for name, value in dumped.items() if value is not None}
+    source = normalised["source"] = {name: value for name, value in dumped["source"].items() if value is not None}
+    if isinstance(source.get("recordKey"), str):
+        source["recordKey"] = [source["recordKey"]]
+    if "columns" in normalised:
+        normalised["columns"] = [_selection(column) for column in normalised["columns"]]
+    return normalised
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of an export's document, generated from the model."""
+    return published_schema(ExportDocument)
+
+
+def _selection(column: str | dict[str, str | None]) -> dict[str, str | None]:
+    if isinstance(column, str):
+        return {"from": column, "as": column}
+    return {"from": column["from"], "as": column["as"] or column["from"]}

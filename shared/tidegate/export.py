@@ -1,0 +1,411 @@
+"""The story of one export: window, read, write, seal, deliver, commit, pass by pass.
+
+Until the seal nothing that a reader could see has happened, and everything can be done again. After the seal nothing
+is decided any more, and everything is only completed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tidegate import commit, deliver, manifest
+from tidegate.definition import from_document
+from tidegate.job import Budget, Claim, PassResult
+from tidegate.errors import FatalError
+from tidegate.instants import from_millis, parse_rfc3339, rfc3339
+from tidegate.layout import directory, fenced_prefix, work_prefix
+from tidegate.model import (
+    JSON,
+    Definition,
+    ExportType,
+    Failure,
+    ObjectRef,
+    Operation,
+    Outcome,
+    Page,
+    Progress,
+    State,
+    Window,
+)
+from tidegate.read import read
+from tidegate.seal import Seal
+from tidegate.sources import Ask, KeyLookup, Source
+from tidegate.store.ledger import Ledger
+from tidegate.store.objects import Objects
+from tidegate.window import resolve
+from tidegate.write import PartWriter
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPES = {"CSV": "text/csv; charset=utf-8", "JSON": "application/json", "JSONL": "application/x-ndjson"}
+PUBLISHING = b"publishing\n"
+"""Begins the state between two passes of publishing; a state of reading begins with a brace."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportParams:
+    """What acceptance froze for one (export, study); the only reader and writer of `Operation.params`."""
+
+    end: datetime | None
+    start: datetime | None
+    ignore_watermark: bool
+    tables: tuple[str, ...] | None
+    override: ObjectRef | None
+    plan: str | None
+    redrive_count: int
+    definition_version: int
+    definition: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON that the operation keeps."""
+        return {
+            "end": rfc3339(self.end) if self.end else None,
+            "start": rfc3339(self.start) if self.start else None,
+            "ignoreWatermark": self.ignore_watermark,
+            "tables": list(self.tables) if self.tables is not None else None,
+            "override": None
+            if self.override is None
+            else {
+                "bucket": self.override.bucket,
+                "key": self.override.key,
+                "versionId": self.override.version_id,
+                "etag": self.override.etag,
+            },
+            "plan": self.plan,
+            "redriveCount": self.redrive_count,
+            "definitionVersion": self.definition_version,
+            "definition": dict(self.definition),
+        }
+
+    @classmethod
+    def of_json(cls, params: Mapping[str, Any]) -> ExportParams:
+        """Read what `to_json` wrote."""
+        override = params["override"]
+        return cls(
+            end=parse_rfc3339(params["end"]) if params["end"] else None,
+            start=parse_rfc3339(params["start"]) if params["start"] else None,
+            ignore_watermark=params["ignoreWatermark"],
+            tables=tuple(params["tables"]) if params["tables"] is not None else None,
+            override=ObjectRef(override["bucket"], override["key"], override["versionId"], override["etag"])
+            if override
+            else None,
+            plan=params["plan"],
+            redrive_count=params["redriveCount"],
+            definition_version=params["definitionVersion"],
+            definition=params["definition"],
+        )
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is under way between two passes of reading; `of_state` and `to_state` carry it to another process."""
+
+    window: Window | None
+    watermark: datetime | None
+    cursor: JSON | None = None
+    finished: bool = False
+    last_millis: int | None = None
+    skipped: dict[str, int] = field(default_factory=lambda: {"filtered": 0, "duplicate": 0, "deleted": 0})
+
+    def to_state(self, writer: bytes) -> bytes:
+        """A line of JSON, then the writer's own state."""
+        header = {
+            "window": [rfc3339(self.window.start), rfc3339(self.window.end)] if self.window else None,
+            "watermark": rfc3339(self.watermark) if self.watermark else None,
+            "cursor": self.cursor,
+            "finished": self.finished,
+            "lastMillis": self.last_millis,
+            "skipped": self.skipped,
+        }
+        return json.dumps(header, separators=(",", ":")).encode() + b"\n" + writer
+
+    @classmethod
+    def of_state(cls, state: bytes) -> tuple[_Reading, bytes]:
+        """What `to_state` wrote, and the writer's part of it."""
+        text, _, writer = state.partition(b"\n")
+        header = json.loads(text)
+        window = header["window"]
+        return cls(
+            Window(parse_rfc3339(window[0]), parse_rfc3339(window[1])) if window else None,
+            parse_rfc3339(header["watermark"]) if header["watermark"] else None,
+            header["cursor"],
+            header["finished"],
+            header["lastMillis"],
+            header["skipped"],
+        ), writer
+
+
+@dataclass(frozen=True, slots=True)
+class ExportKind:
+    """The kind EXPORT: makes the job of one (export, study) pair."""
+
+    ledger: Ledger
+    objects: Objects
+    source_of: Callable[[Definition], Source]
+    clock: Callable[[], datetime]
+
+    def begin(self, claim: Claim) -> ExportJob:
+        """Make the job for a claimed operation."""
+        return ExportJob(self, claim)
+
+    def on_done(self, operation: Operation, result: PassResult) -> None:
+        """Nobody waits for the end of an export but those who read its operation."""
+
+    def on_failed(self, operation: Operation, failure: Failure) -> None:
+        """As for `on_done`; the metric of failed operations raises the alarm."""
+
+    def clean(self, operation: Operation) -> None:
+        """Remove the operation's working objects, unless its sealed window still needs them."""
+        if operation.pair is not None:
+            _, sealed_by = self.ledger.pairs.sealed_by(operation.pair)
+            if sealed_by == operation.operation_id:
+                return
+        self.objects.remove_prefix(work_prefix(operation.operation_id))
+
+
+class ExportJob:
+    """One operation's export in this process; between processes only `PassResult.state` is carried on."""
+
+    def __init__(self, kind: ExportKind, claim: Claim) -> None:
+        self.kind = kind
+        self.operation = claim.operation
+        self.lease = claim.lease
+        self.params = ExportParams.of_json(claim.operation.params)
+        self.definition = from_document(self.params.definition, self.params.definition_version)
+        self.seal = Seal.unpacked(claim.lease.seal, kind.objects) if claim.lease.seal is not None else None
+        self.head = claim.lease.head
+        self.published = 0
+        self.reading: _Reading | None = None
+        self.writer: PartWriter | None = None
+        self.pages: Iterator[Page] | None = None
+
+    def run(self, previous: bytes | None, budget: Budget) -> PassResult:
+        """One pass. A window that is sealed, ours or not, comes before everything else."""
+        if self.seal is not None:
+            self.published = max(self.published, _published(previous, self.seal))
+            ended = self._complete_seal(self.seal, budget)
+            if ended is not None:
+                return ended
+        if self.reading is None:
+            self._begin(previous)
+        assert self.reading is not None
+        if self.reading.window is not None and self.reading.window.empty:
+            return self._nothing_new(self.reading)
+        if not self._read(budget):
+            return self._pause()
+        return self._seal_and_deliver(budget)
+
+    def _begin(self, previous: bytes | None) -> None:
+        """Find the window; go on from a checkpoint if it was made for the same window and watermark."""
+        watermark = None if self.params.ignore_watermark else self.kind.ledger.watermarks.read(self.lease.pair)
+        window = self._window(watermark)
+        self.reading, state = _Reading(window, watermark), None
+        if previous is not None and not previous.startswith(PUBLISHING):
+            resumed, state = _Reading.of_state(previous)
+            if (resumed.window, resumed.watermark) == (window, watermark):
+                self.reading = resumed
+            else:
+                logger.info("the watermark moved, starting anew", extra={"operationId": self.operation.operation_id})
+                state = None
+        if window is not None and window.empty:
+            return
+        source = self.kind.source_of(self.definition)
+        self.writer = PartWriter(
+            self.definition,
+            directory(self.operation, window),
+            fenced_prefix(self.operation.operation_id, self.lease.fence),
+            self.kind.objects,
+            source.names().key if isinstance(source, KeyLookup) else self.definition.source.record_key,
+            state,
+        )
+        if not self.reading.finished:
+            ask = Ask(self.lease.pair.study, window, self._planned_keys())
+            self.pages = read(source, ask, self.reading.cursor, self.definition, self.params.tables)
+
+    def _window(self, watermark: datetime | None) -> Window | None:
+        if self.params.end is None:
+            return None
+        return resolve(
+            end=self.params.end,
+            start=self.params.start,
+            ignore_watermark=self.params.ignore_watermark,
+            export_type=ExportType(self.operation.export_type or ExportType.INSTANT),
+            watermark=watermark,
+            first_export_from=self.definition.first_export_from,
+            time_zone=self.definition.time_zone,
+        )
+
+    def _planned_keys(self) -> list[tuple[str, ...]] | None:
+        if self.params.plan is None:
+            return None
+        return [tuple(key) for key in json.loads(b"".join(self.kind.objects.get(self.params.plan)))]
+
+    def _nothing_new(self, reading: _Reading) -> PassResult:
+        return PassResult(
+            complete=True,
+            progress=Progress(100, description="nothing new"),
+            outcome=Outcome.NOTHING_NEW,
+            result={"manifest": None, "receipts": [], "counts": {"records": 0, "parts": 0, "bytes": 0}},
+            message="the window is empty: its end is not after its start",
+            window=reading.window,
+            watermark_before=reading.watermark,
+        )
+
+    def _read(self, budget: Budget) -> bool:
+        """Read and write page by page; True when the source has no more, False when the budget is spent."""
+        reading, writer = self.reading, self.writer
+        assert reading is not None
+        assert writer is not None
+        for page in self.pages or ():
+            if page.missing:
+                raise _missing(page)
+            writer.add(page.records)
+            reading.cursor = page.cursor
+            reading.skipped["filtered"] += page.filtered
+            reading.skipped["deleted"] += page.deleted
+            if page.records:
+                reading.last_millis = page.records[-1].time_millis
+            if page.cursor is not None and budget.spent():
+                return False
+        reading.finished = True
+        self.pages = None
+        return True
+
+    def _pause(self) -> PassResult:
+        reading, writer = self.reading, self.writer
+        assert reading is not None
+        assert writer is not None
+        return PassResult(
+            complete=False,
+            progress=Progress(self._percent(), writer.records, writer.bytes, description="reading"),
+            state=reading.to_state(writer.state()),
+            window=reading.window,
+            watermark_before=reading.watermark,
+        )
+
+    def _percent(self) -> int | None:
+        """How far through the window the last record lies; unknown for an override. Never 100 before the commit."""
+        reading = self.reading
+        if reading is None or reading.window is None or reading.last_millis is None:
+            return None
+        span = reading.window.end - reading.window.start
+        done = from_millis(reading.last_millis) - reading.window.start
+        return max(0, min(99, int(done * 100 / span)))
+
+    def _seal_and_deliver(self, budget: Budget) -> PassResult:
+        reading, writer = self.reading, self.writer
+        assert reading is not None
+        assert writer is not None
+        written = writer.finish()
+        moves = not self.params.ignore_watermark and reading.window is not None
+        head = self.head if moves and self.head and self.head.end == reading.watermark else None
+        after = reading.window.end if moves and reading.window else None
+        text = manifest.build(
+            self.operation,
+            window=reading.window,
+            watermark=(reading.watermark if moves else None, after),
+            parts=written.parts,
+            columns=written.columns,
+            records=written.records,
+            skipped=reading.skipped,
+            previous=head,
+            created_at=self.kind.clock(),
+        )
+        self.seal = Seal(
+            operation_id=self.operation.operation_id,
+            fence=self.lease.fence,
+            window=reading.window,
+            moves_watermark=moves,
+            watermark_before=reading.watermark if moves else None,
+            manifest_key=directory(self.operation, reading.window) + "manifest.json",
+            manifest=text,
+            parts=written.parts,
+            media_type=_media_type(self.definition),
+            absent_tables=tuple(t for t in self.params.tables or () if t not in written.columns),
+        )
+        try:
+            commit.seal(self.kind.ledger, self.kind.objects, self.lease, self.seal)
+        except commit.StudyGoneError as error:
+            return PassResult(
+                complete=True,
+                progress=Progress(None),
+                message=error.message,
+                ended=State.CANCELLED,
+                window=reading.window,
+            )
+        ended = self._complete_seal(self.seal, budget)
+        assert ended is not None, "our own seal ends our own operation"
+        return ended
+
+    def _complete_seal(self, seal: Seal, budget: Budget) -> PassResult | None:
+        """Deliver and commit a sealed window; None when it was another operation's and our own work can begin.
+
+        Each part is published once a process at most; a pass that runs out of time goes on behind the last one.
+        """
+        self.published = deliver.parts(self.kind.objects, seal, self.published, budget)
+        if self.published < len(seal.parts):
+            return self._publishing(seal)
+        deliver.manifest(self.kind.objects, seal)
+        ours = seal.operation_id == self.operation.operation_id
+        owner = self.operation if ours else self.kind.ledger.operations.read(seal.operation_id)
+        ended = commit.commit(self.kind.ledger, self.lease, seal, owner, self.kind.clock())
+        self.seal, self.published = None, 0
+        if ended.head is not None:
+            self.head = ended.head
+        if ours:
+            found = ended.result.get("counts", {})
+            return PassResult(
+                complete=True,
+                progress=Progress(100, found.get("records", 0), found.get("bytes", 0)),
+                outcome=Outcome.EXPORTED,
+                ended=ended.state,
+                message=ended.message,
+                recorded=True,
+            )
+        logger.info(
+            "completed the sealed window of an earlier operation",
+            extra={"operationId": self.operation.operation_id, "sealedBy": seal.operation_id},
+        )
+        self.kind.objects.remove_prefix(work_prefix(seal.operation_id))
+        return None
+
+    def _publishing(self, seal: Seal) -> PassResult:
+        """The state between two passes of publishing: how many parts are in place."""
+        state = json.dumps({"sealedBy": seal.operation_id, "published": self.published}).encode()
+        counted = manifest.counts(seal.manifest)
+        return PassResult(
+            complete=False,
+            progress=Progress(99, counted["records"], counted["bytes"], description="delivering"),
+            state=PUBLISHING + state,
+            window=seal.window if seal.operation_id == self.operation.operation_id else None,
+        )
+
+
+def _published(previous: bytes | None, seal: Seal) -> int:
+    """How many parts of this seal an earlier process has put in place."""
+    if previous is None or not previous.startswith(PUBLISHING):
+        return 0
+    reached = json.loads(previous[len(PUBLISHING) :])
+    return int(reached["published"]) if reached["sealedBy"] == seal.operation_id else 0
+
+
+def _media_type(definition: Definition) -> str:
+    """What the objects say they are. A compressed file is one, not an encoding of another: readers get what was hashed."""
+    if definition.format.compression != "none":
+        return "application/gzip"
+    return MEDIA_TYPES.get(definition.format.type, "application/octet-stream")
+
+
+def _missing(page: Page) -> FatalError:
+    named = ", ".join("/".join(key)[:100] for key in page.missing[:5])
+    more = f" and {len(page.missing) - 5} more" if len(page.missing) > 5 else ""
+    return FatalError(
+        f"Records of the override file are no longer there: {named}{more}.",
+        code="RECORD_UNEXPORTABLE",
+        remedy="Take these ids out of the file, or put the records back, and send the request again.",
+    )

@@ -1,0 +1,59 @@
+"""Where things are in the export bucket: the names that readers rely on (SPEC 6), and our private ones."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC
+from urllib.parse import quote
+
+from tidegate.instants import compact
+from tidegate.model import Operation, Trigger, Window
+
+EXPORTS = "exports/"
+WORK = "work/"
+
+
+def percent_encoded(name: str) -> str:
+    """A study or table as a path segment: all but `[A-Za-z0-9._-]` as %XX of its UTF-8 bytes."""
+    return quote(name, safe="", encoding="utf-8").replace("~", "%7E")
+
+
+def directory(operation: Operation, window: Window | None) -> str:
+    """The final prefix of an operation's files, ending in a slash.
+
+    A normal run's is made of its window, so that the same window has the same names. A run that ignores the watermark
+    has its operation's id there instead, and never overwrites an original. An override has no window: its `dt` is the
+    day of acceptance.
+    """
+    export, study = percent_encoded(operation.export or ""), percent_encoded(operation.study or "")
+    day = window.end if window is not None else operation.created_at
+    base = f"{EXPORTS}export={export}/study={study}/dt={day.astimezone(UTC):%Y-%m-%d}/"
+    return base + _leaf(operation, window) + "/"
+
+
+def _leaf(operation: Operation, window: Window | None) -> str:
+    params = operation.params
+    if params.get("redriveCount", 0) > 0 or operation.trigger == Trigger.REDRIVE:
+        return f"redrive={operation.operation_id}"
+    if params.get("override") is not None:
+        return f"override={operation.operation_id}"
+    if params.get("ignoreWatermark") or window is None:
+        return f"reexport={operation.operation_id}"
+    return f"{compact(window.start)}_{compact(window.end)}"
+
+
+def work_prefix(operation_id: str) -> str:
+    """Where an operation's private objects are, ending in a slash."""
+    return f"{WORK}{operation_id}/"
+
+
+def fenced_prefix(operation_id: str, fence: int) -> str:
+    """Where the objects of one claim of an operation are; no other claim writes there."""
+    return f"{WORK}{operation_id}/{fence:010d}/"
+
+
+def plan_key(request_id: str, digest: str, study: str | None) -> str:
+    """Where the record ids of an override are kept that belong to one study (None: that were found nowhere)."""
+    request = hashlib.sha256(f"{request_id}\x00{digest}".encode()).hexdigest()[:32]
+    name = "missing" if study is None else hashlib.sha256(study.encode()).hexdigest()[:32]
+    return f"{WORK}requests/{request}/{name}.json"

@@ -1,0 +1,281 @@
+"""The parts of one table: which records go into which, with which columns.
+
+A part ends before the record that would make it too long, too big, or that has an attribute which is not among its
+columns. Where the definition has no list of columns, a part's are those of its first 10,000 records or 8 MiB, which
+wait in a spool until they are known. All of it depends on the table's records alone, in their order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tidegate.columns import ColumnOrder, named, selected
+from tidegate.errors import FatalError
+from tidegate.formats import Column, Format, UnwritableValueError
+from tidegate.model import JSON, Definition, JSONObject, Part, Record
+from tidegate.packing import packed, unpacked
+from tidegate.partnames import part_key
+from tidegate.pieces import PartStream, Pieces, Spool, Tails, part_json, part_of
+
+DISCOVERY_RECORDS = 10_000
+DISCOVERY_BYTES = 8 << 20
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all tables of an operation have in common."""
+
+    definition: Definition
+    directory: str
+    format: Format
+    order: ColumnOrder
+    pieces: Pieces
+    max_records: int
+    max_bytes: int
+
+    @property
+    def gzip(self) -> bool:
+        """Whether parts are compressed."""
+        return self.definition.format.compression == "gzip"
+
+    @property
+    def extension(self) -> str:
+        """Of the parts' names: csv.gz, or csv without compression."""
+        return f"{self.format.extension}.gz" if self.gzip else self.format.extension
+
+
+@dataclass(slots=True)
+class _OpenPart:
+    """A part that is being written. `names` is None while its columns are still being found out."""
+
+    number: int
+    stream: PartStream
+    names: tuple[str, ...] | None = None
+    known: frozenset[str] = frozenset()
+    records: int = 0
+    waiting: Spool = field(default_factory=Spool)
+    waiting_records: int = 0
+    seen: set[str] = field(default_factory=set)
+
+    def state(self, tails: list[bytes | bytearray]) -> JSON:
+        return {
+            "number": self.number,
+            "names": self.names,
+            "records": self.records,
+            "waitingRecords": self.waiting_records,
+            "seen": sorted(self.seen),
+            "waiting": self.waiting.state(tails),
+            "stream": self.stream.state(tails),
+        }
+
+    @classmethod
+    def restored(cls, plan: Plan, state: JSONObject, tails: Tails) -> _OpenPart:
+        names = None if state["names"] is None else tuple(state["names"])
+        waiting = Spool.restored(state["waiting"], tails)
+        return cls(
+            number=state["number"],
+            stream=PartStream.restored(state["stream"], tails, plan.pieces, gzip=plan.gzip),
+            names=names,
+            known=frozenset(names or ()),
+            records=state["records"],
+            waiting=waiting,
+            waiting_records=state["waitingRecords"],
+            seen=set(state["seen"]),
+        )
+
+
+class TableWriter:
+    """Turns one table's records into parts; at most one part is open at a time."""
+
+    def __init__(self, plan: Plan, table: str) -> None:
+        self._plan = plan
+        self._part: _OpenPart | None = None
+        self._kinds: dict[str, set[str]] = {}
+        self._begun = 0
+        self._written = 0
+        self.table = table
+        self.plain_bytes = 0
+        self.parts: list[Part] = []
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Adds records in their order. Raises FatalError, code RECORD_UNEXPORTABLE, for one the format cannot hold."""
+        start = 0
+        while start < len(records):
+            part = self._part or self._begin(records[start])
+            if part.names is None:
+                # What has waited for its columns goes first; the records behind it follow in the next rounds.
+                records, start = self._discover(part, records, start), 0
+            else:
+                start = self._emit(part, part.names, records, start)
+
+    def close(self) -> None:
+        """Ends the open part, if there is one; the next record starts another."""
+        while self._part is not None and self._part.names is None:
+            self.write(self._settle(self._part))
+        if self._part is not None:
+            self._end(self._part)
+
+    def write_header_only(self) -> None:
+        """Makes one part without a record."""
+        part = _OpenPart(self._next_number(), PartStream(self._plan.pieces, gzip=self._plan.gzip))
+        self._name_columns(part, [])
+        self._end(part)
+
+    def columns(self) -> dict[str, frozenset[str]]:
+        """The kinds of values that occurred in each column, in the columns' order."""
+        chosen = self._plan.definition.columns
+        names = [c.name for c in chosen] if chosen else self._plan.order.of(self._kinds)
+        return {name: frozenset(self._kinds.get(name, ())) for name in names}
+
+    def spools(self) -> Iterator[Spool]:
+        """What may be put aside to save memory; that changes no byte of any part."""
+        if self._part is not None:
+            yield self._part.waiting
+            yield self._part.stream.unsent
+
+    def _next_number(self) -> int:
+        self._begun += 1
+        return self._begun
+
+    def _begin(self, first: Record) -> _OpenPart:
+        part = _OpenPart(self._next_number(), PartStream(self._plan.pieces, gzip=self._plan.gzip))
+        if self._plan.definition.columns:
+            self._name_columns(part, [first])
+        self._part = part
+        return part
+
+    def _name_columns(self, part: _OpenPart, records: Sequence[Record]) -> None:
+        chosen = self._plan.definition.columns
+        part.names = tuple(c.name for c in chosen) if chosen else self._plan.order.of(part.seen)
+        part.known = frozenset(part.names)
+        try:
+            header = self._plan.format.header(part.names)
+        except UnwritableValueError as error:
+            culprits = (record for record in records if error.column in record.values)
+            raise self._unexportable(next(culprits, records[0]), error) from None
+        self._to_stream(part, header)
+
+    def _discover(self, part: _OpenPart, records: Sequence[Record], start: int) -> Sequence[Record]:
+        """Lets records wait for the part's columns; returns what is to be written next, once these are known."""
+        most_records = min(DISCOVERY_RECORDS, self._plan.max_records)
+        most_bytes = min(DISCOVERY_BYTES, self._plan.max_bytes)
+        for index in range(start, len(records)):
+            part.waiting.append(self._packed(records[index]))
+            part.waiting_records += 1
+            part.seen.update(records[index].values)
+            if part.waiting_records >= most_records or part.waiting.size >= most_bytes:
+                return [*self._settle(part), *records[index + 1 :]]
+        return ()
+
+    def _packed(self, record: Record) -> bytes:
+        try:
+            return packed(record)
+        except UnwritableValueError as error:
+            raise self._unexportable(record, error) from None
+
+    def _settle(self, part: _OpenPart) -> list[Record]:
+        """Fixes the part's columns and returns the records that have waited for that."""
+        records = unpacked(part.waiting.take(self._plan.pieces))
+        part.waiting_records = 0
+        self._name_columns(part, records)
+        part.seen.clear()
+        return records
+
+    def _emit(self, part: _OpenPart, names: tuple[str, ...], records: Sequence[Record], start: int) -> int:
+        """Writes as many records as belong to this part, a batch at most; returns where to go on."""
+        size = min(_BATCH, self._plan.max_records - part.records, self._likely_to_fit(part))
+        batch = records[start : start + size]
+        if not self._plan.definition.columns:
+            fits = (index for index, record in enumerate(batch) if not record.values.keys() <= part.known)
+            batch = batch[: next(fits, len(batch))]
+        columns = self._columns(names, batch)
+        rows = self._rows(columns, batch) if batch else []
+        rows = rows[: self._that_fit(part, rows)]
+        if not rows:
+            self._end(part)
+            return start
+        separator = self._plan.format.separator
+        self._to_stream(part, (separator if part.records else b"") + separator.join(rows))
+        part.records += len(rows)
+        self._written += len(rows)
+        for column in columns:
+            self._kinds.setdefault(column.name, set()).update(column.kinds)
+        return start + len(rows)
+
+    def _columns(self, names: tuple[str, ...], batch: Sequence[Record]) -> list[Column]:
+        values = [record.values for record in batch]
+        chosen = self._plan.definition.columns
+        return selected(chosen, values) if chosen else named(names, values)
+
+    def _rows(self, columns: Sequence[Column], batch: Sequence[Record]) -> list[bytes]:
+        try:
+            return self._plan.format.records(columns)
+        except UnwritableValueError as error:
+            raise self._unexportable(batch[error.index], error) from None
+
+    def _likely_to_fit(self, part: _OpenPart) -> int:
+        """A guess from the records so far, so that few are converted in vain; `_that_fit` decides."""
+        if not self._written:
+            return _BATCH
+        average = self.plain_bytes // self._written + 1
+        return max(1, (self._plan.max_bytes - part.stream.plain_size) // average + 1)
+
+    def _that_fit(self, part: _OpenPart, rows: Sequence[bytes]) -> int:
+        """How many of the rows the part can take; an empty part takes one of any size."""
+        separator = len(self._plan.format.separator)
+        room = self._plan.max_bytes - part.stream.plain_size - len(self._plan.format.footer())
+        room += 0 if part.records else separator
+        if sum(map(len, rows)) + separator * len(rows) <= room:
+            return len(rows)
+        for index, row in enumerate(rows):
+            room -= len(row) + separator
+            if room < 0 and (index or part.records):
+                return index
+        return len(rows)
+
+    def _to_stream(self, part: _OpenPart, data: bytes) -> None:
+        part.stream.write(data)
+        self.plain_bytes += len(data)
+
+    def _end(self, part: _OpenPart) -> None:
+        self._to_stream(part, self._plan.format.footer())
+        stored = part.stream.finish()
+        key = part_key(self._plan.directory, self.table, part.number, self._plan.extension)
+        self.parts.append(Part(key, self.table, part.records, stored.size, stored.sha256, stored.pieces))
+        self._part = None
+
+    def _unexportable(self, record: Record, error: UnwritableValueError) -> FatalError:
+        key = json.dumps(record.key[0] if len(record.key) == 1 else record.key)
+        column = json.dumps(error.column, ensure_ascii=False).encode(errors="backslashreplace").decode()
+        return FatalError(
+            f"Record {key} cannot be exported as {self._plan.definition.format.type}: column {column} {error.reason}.",
+            code="RECORD_UNEXPORTABLE",
+            remedy="Correct the record, or leave the column out of the export's columns; then retry the operation.",
+        )
+
+    def state(self, tails: list[bytes | bytearray]) -> JSON:
+        """What a later process needs to go on: JSON here, and bytes at the end of `tails`."""
+        part = self._part
+        return {
+            "table": self.table,
+            "begun": self._begun,
+            "written": self._written,
+            "plainBytes": self.plain_bytes,
+            "kinds": {name: sorted(kinds) for name, kinds in self._kinds.items()},
+            "parts": [part_json(finished) for finished in self.parts],
+            "open": None if part is None else part.state(tails),
+        }
+
+    @classmethod
+    def restored(cls, plan: Plan, state: JSONObject, tails: Tails) -> TableWriter:
+        """The writer that `state` described."""
+        writer = cls(plan, state["table"])
+        writer._begun, writer._written, writer.plain_bytes = state["begun"], state["written"], state["plainBytes"]
+        writer._kinds = {name: set(kinds) for name, kinds in state["kinds"].items()}
+        writer.parts = [part_of(document) for document in state["parts"]]
+        if state["open"] is not None:
+            writer._part = _OpenPart.restored(plan, state["open"], tails)
+        return writer

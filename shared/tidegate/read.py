@@ -1,0 +1,36 @@
+"""The first step of an export: the pages of its source, with the tables that were asked for and the counts of the rest.
+
+Looking back for late records belongs here: an earlier start of the query, and dropping what was exported before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator
+from dataclasses import replace
+
+from tidegate.model import JSON, Definition, Page
+from tidegate.sources import Ask, Source
+from tidegate.tables import table_of
+
+
+def read(
+    source: Source, ask: Ask, cursor: JSON | None, definition: Definition, tables: Collection[str] | None
+) -> Generator[Page, None, None]:
+    """The source's pages from the cursor on, restricted to these tables (None: all of them).
+
+    Records of other tables are counted in Page.filtered. Pages may be empty; the last one's cursor is None. Raises what
+    Source.pages raises. Close this generator to stop early: it ends the source's threads.
+    """
+    wanted = None if tables is None else frozenset(tables)
+    pages = source.pages(ask, cursor)
+    try:
+        for page in pages:
+            yield page if wanted is None else _only(page, definition, wanted)
+    finally:
+        if isinstance(pages, Generator):
+            pages.close()
+
+
+def _only(page: Page, definition: Definition, tables: Collection[str]) -> Page:
+    kept = [record for record in page.records if table_of(record, definition) in tables]
+    return replace(page, records=kept, filtered=page.filtered + len(page.records) - len(kept))

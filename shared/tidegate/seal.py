@@ -1,0 +1,86 @@
+"""A sealed window: all that is needed to complete it, whoever does, without reading a record again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from tidegate.instants import parse_rfc3339, rfc3339
+from tidegate.layout import fenced_prefix
+from tidegate.model import JSONObject, Part, Piece, Window
+from tidegate.store.objects import Objects
+from tidegate.store.pairs import pack, unpack
+
+LARGEST_INLINE = 300_000
+"""Bytes of a seal that fit into its row, which may have 400 KB; a larger one is an object, and the row names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The decision about one window: its parts, its manifest to the byte, and the watermark it was made against."""
+
+    operation_id: str
+    fence: int
+    window: Window | None
+    moves_watermark: bool
+    watermark_before: datetime | None
+    manifest_key: str
+    manifest: str
+    parts: tuple[Part, ...]
+    media_type: str
+    absent_tables: tuple[str, ...] = ()
+
+    @property
+    def manifest_sha256(self) -> str:
+        """Of the manifest's bytes as stored."""
+        return hashlib.sha256(self.manifest.encode()).hexdigest()
+
+    def packed(self, objects: Objects) -> bytes:
+        """The seal as its row holds it; writes the object first where it is too large for a row."""
+        whole = pack(self._document())
+        if len(whole) <= LARGEST_INLINE:
+            return whole
+        key = f"{fenced_prefix(self.operation_id, self.fence)}seal"
+        objects.put(key, whole)
+        return pack({"object": key, "sha256": hashlib.sha256(whole).hexdigest()})
+
+    def _document(self) -> JSONObject:
+        return {
+            "operationId": self.operation_id,
+            "fence": self.fence,
+            "window": [rfc3339(self.window.start), rfc3339(self.window.end)] if self.window else None,
+            "movesWatermark": self.moves_watermark,
+            "watermarkBefore": rfc3339(self.watermark_before) if self.watermark_before else None,
+            "manifestKey": self.manifest_key,
+            "manifest": self.manifest,
+            "mediaType": self.media_type,
+            "absentTables": list(self.absent_tables),
+            "parts": [
+                [p.key, p.table, p.records, p.size, p.sha256, [[piece.key, piece.size] for piece in p.pieces]]
+                for p in self.parts
+            ],
+        }
+
+    @classmethod
+    def unpacked(cls, document: JSONObject, objects: Objects) -> Seal:
+        """The seal of a row's document; reads the object where the row only names one."""
+        if "object" in document:
+            document = unpack(b"".join(objects.get(document["object"])))
+        window = document["window"]
+        before = document["watermarkBefore"]
+        return cls(
+            operation_id=document["operationId"],
+            fence=document["fence"],
+            window=Window(parse_rfc3339(window[0]), parse_rfc3339(window[1])) if window else None,
+            moves_watermark=document["movesWatermark"],
+            watermark_before=parse_rfc3339(before) if before else None,
+            manifest_key=document["manifestKey"],
+            manifest=document["manifest"],
+            media_type=document["mediaType"],
+            absent_tables=tuple(document["absentTables"]),
+            parts=tuple(
+                Part(key, table, records, size, sha256, tuple(Piece(k, n) for k, n in pieces))
+                for key, table, records, size, sha256, pieces in document["parts"]
+            ),
+        )

@@ -1,0 +1,203 @@
+"""The records of one study in a window: Query by time slices, and the second read where the index lacks attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tidegate.awserrors import translated
+from tidegate.instants import to_millis
+from tidegate.model import JSON, AttributeValue, Page, Record, Window
+from tidegate.sources.dynamodb.items import ItemReader, projection
+from tidegate.sources.dynamodb.keys import comparable, from_json, item_key, to_json, wire_value
+from tidegate.sources.dynamodb.schema import Plan
+from tidegate.sources.dynamodb.sieve import Sieve
+from tidegate.sources.dynamodb.stretches import Batch, LastKey, Stretch, StretchReader
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Slice: TypeAlias = tuple[int, int]
+"""[start, end) in milliseconds; start < end, always."""
+_PIECES = 8
+"""A slice that turns out long is cut in so many: an empty piece costs one call, a long one is cut again."""
+
+
+class QueryReader:
+    """Reads one window of one study. `readers` is how many calls are in flight at once."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        plan: Plan,
+        sieve: Sieve,
+        items: ItemReader,
+        *,
+        remedy: str,
+        page_limit: int | None = None,
+        readers: int = 4,
+    ) -> None:
+        self._client = client
+        self._plan = plan
+        self._sieve = sieve
+        self._items = items
+        self._remedy = remedy
+        self._page_limit = page_limit
+        self._readers = readers
+
+    def pages(self, study: str, window: Window, cursor: JSON | None) -> Iterator[Page]:
+        """The window's records by time; see Source.pages. The cursor is the current slice and where it goes on."""
+        start, end = to_millis(window.start), to_millis(window.end)
+        if start >= end:
+            return
+        partition = wire_value(self._plan.schema.types[self._plan.spec.partition_key], study)
+        if partition is None:  # a study id that the attribute's type cannot hold: no item has it
+            yield Page(records=(), cursor=None)
+            return
+        at, key, restamped = (start, end), None, Restamped(())
+        if cursor is not None:
+            at, restamped = (cursor["at"][0], cursor["at"][1]), Restamped(cursor["restamped"])
+            key = from_json(cursor["key"]) if cursor["key"] else None
+        stretches = [Stretch(at, key)] + ([Stretch((at[1], end))] if at[1] < end else [])
+        reading = self._read_within(partition, (start, end))
+        reader = StretchReader(stretches, reading, self._split, readers=self._readers)
+        with closing(reader.batches()) as batches:
+            for span, batch in batches:
+                records, duplicates = restamped.drop(batch)
+                yield Page(
+                    records=records,
+                    cursor=_cursor(span, end, batch.last_key, restamped),
+                    deleted=batch.deleted,
+                    filtered=batch.filtered,
+                    duplicates=duplicates,
+                )
+
+    def _read_within(self, partition: AttributeValue, window: Slice) -> Callable[[Slice, LastKey], Batch]:
+        def read(span: Slice, key: LastKey) -> Batch:
+            answer = self._query(partition, span, key)
+            items: Sequence[Mapping[str, AttributeValue]] = answer["Items"]
+            timed = [(self._sieve.millis(item), item) for item in items]
+            within = [(millis, item) for millis, item in timed if span[0] <= millis < span[1]]
+            batch = self._whole(within, window) if self._plan.second_read else self._kept(within)
+            batch.first_millis = timed[0][0] if timed else None
+            batch.last_key = self._unless_past(span, answer.get("LastEvaluatedKey"))
+            return batch
+
+        return read
+
+    def _query(self, partition: AttributeValue, span: Slice, key: LastKey) -> Mapping[str, Any]:
+        plan = self._plan
+        low, high = plan.time.bounds(*span)
+        arguments = self._projection()
+        names = arguments.pop("ExpressionAttributeNames", {})
+        arguments |= {
+            "TableName": plan.schema.table,
+            "KeyConditionExpression": "#partition = :partition AND #time BETWEEN :low AND :high",
+            "ExpressionAttributeNames": {**names, "#partition": plan.spec.partition_key, "#time": plan.spec.time_key},
+            "ExpressionAttributeValues": {":partition": partition, ":low": low, ":high": high},
+            "ConsistentRead": plan.consistent,
+        }
+        if plan.index is not None:
+            arguments["IndexName"] = plan.index.name
+        if key is not None:
+            arguments["ExclusiveStartKey"] = key
+        if self._page_limit is not None:
+            arguments["Limit"] = self._page_limit
+        with translated(f"Querying table {plan.schema.table}", remedy=self._remedy):
+            return self._client.query(**arguments)
+
+    def _projection(self) -> dict[str, Any]:
+        if self._plan.second_read:
+            return projection((*self._plan.schema.key, self._plan.spec.partition_key, self._plan.spec.time_key))
+        return projection(self._plan.fetched) if self._plan.fetched is not None else {}
+
+    def _kept(self, within: Sequence[tuple[int, Mapping[str, AttributeValue]]]) -> Batch:
+        sieve = self._sieve
+        records = [sieve.record(item, millis) for millis, item in within if sieve.keeps(item)]
+        return Batch(records, None, filtered=len(within) - len(records))
+
+    def _whole(self, within: Sequence[tuple[int, Mapping[str, AttributeValue]]], window: Slice) -> Batch:
+        """The index's items as the table has them now: some are gone, some have left the window or the study."""
+        plan, sieve, batch = self._plan, self._sieve, Batch([], None)
+        partition_key, time_key = plan.spec.partition_key, plan.spec.time_key
+        found = self._items.get((item_key(plan.schema, item) for _, item in within), plan.fetched)
+        taken: set[Hashable] = set()
+        for _, entry in within:
+            key = comparable(plan.schema, entry)
+            item = found.get(key)
+            if item is None:
+                batch.deleted += 1
+                continue
+            if key in taken or partition_key not in item or time_key not in item:
+                continue
+            millis = sieve.millis(item)
+            if not window[0] <= millis < window[1] or item[partition_key] != entry[partition_key]:
+                continue
+            taken.add(key)
+            if not sieve.keeps(item):
+                batch.filtered += 1
+                continue
+            if item[time_key] != entry[time_key]:
+                batch.moved.append(len(batch.records))
+            batch.records.append(sieve.record(item, millis))
+        return batch
+
+    def _unless_past(self, span: Slice, key: LastKey) -> LastKey:
+        """None where the rest of the slice lies at or past its end: there is no need to read it."""
+        if not key:
+            return None
+        return key if self._plan.time.millis(key[self._plan.spec.time_key]) < span[1] else None
+
+    def _split(self, span: Slice, batch: Batch) -> Sequence[Slice]:
+        """Cut what is left of a slice by the density of the page just read."""
+        if batch.last_key is None or batch.first_millis is None:
+            return (span,)
+        unit = self._plan.time.cut_millis
+        reached = self._plan.time.millis(batch.last_key[self._plan.spec.time_key])
+        cut = (reached // unit + 1) * unit
+        pages_left = (span[1] - cut) // max(1, reached - batch.first_millis)
+        if pages_left < 2:
+            return (span,)
+        pieces = min(_PIECES, pages_left)
+        step = -(-(span[1] - cut) // (pieces * unit)) * unit
+        edges = [*range(cut, span[1], step), span[1]]
+        return [(span[0], cut), *pairwise(edges)]
+
+
+class Restamped:
+    """Records whose time was changed, within the window, while it was being read: they may be listed a second time.
+
+    They were exported where they were listed first; this remembers which, so that the second time counts as duplicate.
+    """
+
+    def __init__(self, identities: Sequence[Sequence[str]]) -> None:
+        self._identities = {tuple(identity) for identity in identities}
+
+    def drop(self, batch: Batch) -> tuple[Sequence[Record], int]:
+        """The batch's records without those that were there before, and how many these were."""
+        if not batch.moved and not self._identities:
+            return batch.records, 0
+        kept = []
+        moved = set(batch.moved)
+        for at, record in enumerate(batch.records):
+            identity = (*record.key, str(record.time_millis))
+            if identity in self._identities:
+                continue
+            kept.append(record)
+            if at in moved:
+                self._identities.add(identity)
+        return kept, len(batch.records) - len(kept)
+
+    def to_json(self) -> JSON:
+        """The identities, for a cursor."""
+        return sorted(list(identity) for identity in self._identities)
+
+
+def _cursor(span: Slice, end: int, key: LastKey, restamped: Restamped) -> JSON | None:
+    if key is None:
+        if span[1] >= end:
+            return None
+        return {"at": [span[1], end], "key": None, "restamped": restamped.to_json()}
+    return {"at": list(span), "key": to_json(key), "restamped": restamped.to_json()}

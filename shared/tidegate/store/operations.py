@@ -1,0 +1,439 @@
+"""Table Operation: what was asked for and what became of it. Every change is conditional on state and fence.
+
+Two sparse indexes: `listing` has every operation by its id, which sorts by time; `due` has those that are not final,
+with the moment at which the tick should look at them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from pynamodb.attributes import Attribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.constants import NUMBER
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from tidegate.instants import parse_rfc3339, rfc3339
+from tidegate.model import Failure, JSONObject, Operation, Progress, State, Window
+from tidegate.store.binding import InstantAttribute, MillisAttribute, conditional, translated
+
+LISTING = "operations"
+DUE = "due"
+LONGEST_LOG = 200
+"""Lines kept of an operation's log; a row holds 400 KB, and nobody reads more."""
+
+
+class ExpiryAttribute(Attribute[datetime]):
+    """An instant as DynamoDB's TTL wants it: whole seconds."""
+
+    attr_type = NUMBER
+
+    def serialize(self, value: datetime) -> str:
+        return str(int(value.timestamp()))
+
+    def deserialize(self, value: str) -> datetime:
+        return datetime.fromtimestamp(int(value), UTC)
+
+
+class ListingIndex(GlobalSecondaryIndex["OperationRow"]):  # type: ignore[no-untyped-call]  # PynamoDB leaves __init_subclass__ untyped
+    """Every operation, by id; keys only, so that it costs one write when an operation is made."""
+
+    class Meta:
+        index_name = "listing"
+        projection = KeysOnlyProjection()
+
+    listing = UnicodeAttribute(hash_key=True)
+    operationId = UnicodeAttribute(range_key=True)
+
+
+class DueIndex(GlobalSecondaryIndex["OperationRow"]):  # type: ignore[no-untyped-call]  # as above
+    """Operations that are not final, by the moment at which the tick should look at them."""
+
+    class Meta:
+        index_name = "due"
+        projection = IncludeProjection(["pair", "state"])
+
+    due = UnicodeAttribute(hash_key=True)
+    dueAt = MillisAttribute(range_key=True)
+
+
+class OperationRow(Model):
+    """The attributes have the names that SPEC 5 fixes for JSON."""
+
+    operationId = UnicodeAttribute(hash_key=True)
+    listing = UnicodeAttribute(default=LISTING)
+    due = UnicodeAttribute(null=True)
+    dueAt = MillisAttribute(null=True)
+    kind = UnicodeAttribute()
+    state = UnicodeAttribute()
+    requestId = UnicodeAttribute(null=True)
+    export = UnicodeAttribute(null=True)
+    study = UnicodeAttribute(null=True)
+    pair = UnicodeAttribute(null=True)
+    exportType = UnicodeAttribute(null=True)
+    trigger = UnicodeAttribute()
+    tag = UnicodeAttribute()
+    actor = UnicodeAttribute(null=True)
+    params = JSONAttribute()
+    startAfter = InstantAttribute(null=True)
+    createdAt = InstantAttribute()
+    startedAt = InstantAttribute(null=True)
+    finishedAt = InstantAttribute(null=True)
+    lastActionAt = InstantAttribute()
+    lastProgressAt = InstantAttribute(null=True)
+    window = JSONAttribute(null=True)
+    watermarkBefore = InstantAttribute(null=True)
+    progress = JSONAttribute()
+    attempts = NumberAttribute(default=0)
+    retries = NumberAttribute(default=0)
+    passesWithoutProgress = NumberAttribute(default=0)
+    returns = NumberAttribute(default=0)
+    dispatch = NumberAttribute(default=0)
+    fence = NumberAttribute(default=0)
+    outcome = UnicodeAttribute(null=True)
+    error = JSONAttribute(null=True)
+    result = JSONAttribute(null=True)
+    checkpoint = JSONAttribute(null=True)
+    log = ListAttribute(of=UnicodeAttribute)
+    expiry = ExpiryAttribute(null=True)
+
+    listing_index = ListingIndex()
+    due_index = DueIndex()
+
+    if TYPE_CHECKING:
+
+        class Meta:
+            """Bound by store.binding."""
+
+            table_name = ""
+
+    @classmethod
+    def create(cls, operation: Operation, look_at: datetime | None) -> bool:
+        """Write a new operation; False where it is there already (acceptance is being repeated)."""
+        row = cls(
+            operation.operation_id,
+            kind=operation.kind,
+            state=operation.state.value,
+            requestId=operation.request_id,
+            export=operation.export,
+            study=operation.study,
+            pair=operation.pair.key if operation.pair else None,
+            exportType=operation.export_type,
+            trigger=operation.trigger,
+            tag=operation.tag,
+            actor=operation.actor,
+            params=dict(operation.params),
+            startAfter=operation.start_after,
+            createdAt=operation.created_at,
+            finishedAt=operation.finished_at,
+            lastActionAt=operation.last_action_at,
+            progress=asdict(operation.progress),
+            dispatch=operation.dispatch,
+            outcome=operation.outcome,
+            error=asdict(operation.error) if operation.error else None,
+            result=dict(operation.result) if operation.result is not None else None,
+            log=[line(at, text) for at, text in operation.log],
+            expiry=operation.expiry,
+            due=DUE if look_at else None,
+            dueAt=look_at,
+        )
+        with conditional(f"writing operation {operation.operation_id}") as writing:
+            row.save(condition=cls.operationId.does_not_exist())
+        return not writing.refused
+
+    @classmethod
+    def read(cls, operation_id: str) -> Operation | None:
+        """The operation, strongly consistent; None where there is none."""
+        with translated(f"reading operation {operation_id}"):
+            try:
+                return cls.get(operation_id, consistent_read=True).operation()
+            except cls.DoesNotExist:
+                return None
+
+    @classmethod
+    def read_many(cls, operation_ids: Sequence[str]) -> dict[str, Operation]:
+        """Those of the operations that exist, by id, strongly consistent."""
+        with translated("reading operations"):
+            rows = cls.batch_get(list(operation_ids), consistent_read=True)
+            return {row.operationId: row.operation() for row in rows}
+
+    @classmethod
+    def newest_first(cls) -> Iterator[str]:
+        """The ids of all operations, newest first."""
+        with translated("listing operations"):
+            for row in cls.listing_index.query(LISTING, scan_index_forward=False):
+                yield row.operationId
+
+    @classmethod
+    def due_by(cls, now: datetime) -> Iterator[str]:
+        """The ids of operations that the tick should look at by now, the longest overdue first."""
+        with translated("looking for operations that are due"):
+            for row in cls.due_index.query(DUE, DueIndex.dueAt <= now):
+                yield row.operationId
+
+    @classmethod
+    def open_of_pair(cls, pair_key: str) -> Iterator[str]:
+        """The ids of a pair's operations that are not final."""
+        with translated(f"looking for the waiting work of {pair_key}"):
+            for row in cls.due_index.query(DUE, filter_condition=cls.pair == pair_key):
+                yield row.operationId
+
+    @classmethod
+    def claim(cls, operation_id: str, fence: int, now: datetime, look_at: datetime) -> Operation | None:
+        """Begin or go on under a lease's fence; counts an attempt. None where there is nothing to do any more."""
+        row = cls(operation_id)
+        waiting = cls.state.is_in(State.SLEEPING.value, State.NOT_STARTED.value, State.RUNNING.value)
+        ripe = cls.startAfter.does_not_exist() | (cls.startAfter <= now)
+        with conditional(f"claiming operation {operation_id}") as claiming:
+            row.update(
+                actions=[
+                    cls.state.set(State.RUNNING.value),
+                    cls.fence.set(fence),
+                    cls.attempts.add(1),
+                    cls.startedAt.set(cls.startedAt | now),
+                    cls.lastActionAt.set(now),
+                    cls.dueAt.set(look_at),
+                ],
+                condition=waiting & ripe & (cls.fence < fence),
+            )
+        return None if claiming.refused else row.operation()
+
+    @classmethod
+    def save_pass(
+        cls,
+        operation: Operation,
+        *,
+        progress: Progress,
+        advanced: bool,
+        checkpoint: JSONObject,
+        window: Window | None,
+        watermark_before: datetime | None,
+        now: datetime,
+        look_at: datetime,
+    ) -> bool:
+        """Store what a pass reached. `advanced` resets the counters that guard against work that gets nowhere.
+
+        False where the operation is no longer ours to change.
+        """
+        actions: list[Action] = [
+            cls.progress.set(asdict(progress)),
+            cls.checkpoint.set(dict(checkpoint)),
+            cls.lastActionAt.set(now),
+            cls.dueAt.set(look_at),
+            *_window_actions(cls, window, watermark_before),
+        ]
+        if advanced:
+            actions += [
+                cls.attempts.set(1),
+                cls.retries.set(0),
+                cls.passesWithoutProgress.set(0),
+                cls.lastProgressAt.set(now),
+                cls.error.remove(),
+            ]
+        else:
+            actions.append(cls.passesWithoutProgress.add(1))
+        return cls._ours(operation, actions, "storing the progress of")
+
+    @classmethod
+    def save_return(cls, operation: Operation, now: datetime) -> bool:
+        """Count one return to the head of the group; the attempt that was counted at the claim is given back."""
+        actions: list[Action] = [cls.returns.add(1), cls.attempts.add(-1), cls.lastActionAt.set(now)]
+        return cls._ours(operation, actions, "returning")
+
+    @classmethod
+    def save_retry(
+        cls, operation: Operation, failure: Failure, now: datetime, look_at: datetime, *, counted: bool
+    ) -> bool:
+        """Note an error after which the work is tried again. `counted`: it stays on the attempts (it was unexpected)."""
+        actions: list[Action] = [
+            cls.error.set(asdict(failure)),
+            cls.lastActionAt.set(now),
+            cls.dueAt.set(look_at),
+            cls.log.set(cls.log.append([line(now, f"{failure.code}: {failure.message}")])),
+        ]
+        actions.append(cls.retries.set(operation.retries + 1))
+        if not counted:
+            actions.append(cls.attempts.add(-1))
+        return cls._ours(operation, actions, "noting an error of")
+
+    @classmethod
+    def add_finish(
+        cls,
+        transaction: TransactWrite,
+        operation: Operation,
+        *,
+        state: State,
+        now: datetime,
+        expiry: datetime,
+        message: str,
+        outcome: str | None = None,
+        failure: Failure | None = None,
+        result: JSONObject | None = None,
+        progress: Progress | None = None,
+        window: Window | None = None,
+        watermark_before: datetime | None = None,
+        sealed: bool = False,
+    ) -> None:
+        """Add the operation's end to a transaction.
+
+        Normally only a running operation under our fence can end. `sealed`: its window was sealed, so it ends whatever
+        had become of it, except twice.
+        """
+        actions: list[Action] = [
+            cls.state.set(state.value),
+            cls.finishedAt.set(now),
+            cls.lastActionAt.set(now),
+            cls.expiry.set(expiry),
+            cls.due.remove(),
+            cls.dueAt.remove(),
+            cls.checkpoint.remove(),
+            cls.log.set(_trimmed(cls, operation, line(now, message))),
+            cls.error.set(asdict(failure)) if failure else cls.error.remove(),
+            *_window_actions(cls, window, watermark_before),
+        ]
+        if outcome is not None:
+            actions.append(cls.outcome.set(outcome))
+        if result is not None:
+            actions.append(cls.result.set(dict(result)))
+        if progress is not None:
+            actions.append(cls.progress.set(asdict(progress)))
+        condition: Condition
+        if sealed:
+            condition = cls.state.is_in(
+                *(s.value for s in (State.SLEEPING, State.NOT_STARTED, State.RUNNING, State.FAILED, State.CANCELLED))
+            )
+        else:
+            condition = (cls.state == State.RUNNING.value) & (cls.fence == operation.fence)
+        transaction.update(cls(operation.operation_id), actions=actions, condition=condition)
+
+    @classmethod
+    def add_close(
+        cls,
+        transaction: TransactWrite,
+        operation: Operation,
+        *,
+        state: State,
+        now: datetime,
+        expiry: datetime,
+        message: str,
+        failure: Failure | None = None,
+    ) -> None:
+        """Add the end of work that nobody holds: cancelled with its study, or failed because its message is dead."""
+        waiting = cls.state.is_in(State.SLEEPING.value, State.NOT_STARTED.value, State.RUNNING.value)
+        actions: list[Action] = [
+            cls.state.set(state.value),
+            cls.finishedAt.set(now),
+            cls.lastActionAt.set(now),
+            cls.expiry.set(expiry),
+            cls.due.remove(),
+            cls.dueAt.remove(),
+            cls.log.set(cls.log.append([line(now, message)])),
+            *([cls.error.set(asdict(failure))] if failure else []),
+        ]
+        transaction.update(
+            cls(operation.operation_id), actions=actions, condition=waiting & (cls.fence == operation.fence)
+        )
+
+    @classmethod
+    def save_dispatch(cls, operation: Operation, now: datetime, look_at: datetime, message: str) -> bool:
+        """Note that a message for this operation has been sent (again); a sleeping one wakes up."""
+        actions: list[Action] = [
+            cls.dispatch.set(operation.dispatch + 1),
+            cls.dueAt.set(look_at),
+            cls.log.set(cls.log.append([line(now, message)])),
+        ]
+        if operation.state is State.SLEEPING:
+            actions.append(cls.state.set(State.NOT_STARTED.value))
+        with conditional(f"noting the dispatch of operation {operation.operation_id}") as writing:
+            cls(operation.operation_id).update(
+                actions=actions,
+                condition=(cls.state == operation.state.value) & (cls.dispatch == operation.dispatch),
+            )
+        return not writing.refused
+
+    @classmethod
+    def _ours(cls, operation: Operation, actions: list[Action], doing: str) -> bool:
+        with conditional(f"{doing} operation {operation.operation_id}") as writing:
+            cls(operation.operation_id).update(
+                actions=actions, condition=(cls.fence == operation.fence) & (cls.state == State.RUNNING.value)
+            )
+        return not writing.refused
+
+    def operation(self) -> Operation:
+        """The row as plain data."""
+        window = self.window
+        return Operation(
+            operation_id=self.operationId,
+            kind=self.kind,
+            state=State(self.state),
+            request_id=self.requestId,
+            export=self.export,
+            study=self.study,
+            export_type=self.exportType,
+            trigger=self.trigger,
+            tag=self.tag,
+            actor=self.actor,
+            created_at=self.createdAt,
+            last_action_at=self.lastActionAt,
+            params=self.params,
+            start_after=self.startAfter,
+            started_at=self.startedAt,
+            finished_at=self.finishedAt,
+            window=Window(parse_rfc3339(window["start"]), parse_rfc3339(window["end"])) if window else None,
+            watermark_before=self.watermarkBefore,
+            progress=Progress(**self.progress),
+            attempts=int(self.attempts),
+            retries=int(self.retries),
+            passes_without_progress=int(self.passesWithoutProgress),
+            returns=int(self.returns),
+            last_progress_at=self.lastProgressAt,
+            outcome=self.outcome,
+            error=Failure(**self.error) if self.error else None,
+            result=self.result,
+            log=tuple(_split(str(text)) for text in self.log or ()),
+            expiry=self.expiry,
+            dispatch=int(self.dispatch),
+            fence=int(self.fence),
+            checkpoint=self.checkpoint,
+        )
+
+
+def line(at: datetime, text: str) -> str:
+    """One line of an operation's log, with its UTC time."""
+    return f"{rfc3339(at)} {text[:2000]}"
+
+
+def _split(text: str) -> tuple[datetime, str]:
+    at, _, message = text.partition(" ")
+    return parse_rfc3339(at), message
+
+
+def _trimmed(cls: type[OperationRow], operation: Operation, last: str) -> Any:
+    """The log with one more line; where it has grown too long, its middle is dropped and a line says so."""
+    if len(operation.log) < LONGEST_LOG:
+        return cls.log.append([last])
+    kept = [line(at, text) for at, text in operation.log]
+    half = LONGEST_LOG // 2
+    dropped = len(kept) - 2 * half + 1
+    note = line(operation.log[half][0], f"({dropped} lines dropped here)")
+    return [*kept[:half], note, *kept[half + dropped :], last]
+
+
+def _window_actions(cls: type[OperationRow], window: Window | None, watermark_before: datetime | None) -> list[Action]:
+    actions: list[Action] = []
+    if window is not None:
+        actions.append(cls.window.set({"start": rfc3339(window.start), "end": rfc3339(window.end)}))
+    if watermark_before is not None:
+        actions.append(cls.watermarkBefore.set(watermark_before))
+    return actions
+
+
+def retention(hours: int, now: datetime) -> datetime:
+    """When a row that ended now expires."""
+    return now + timedelta(hours=hours)

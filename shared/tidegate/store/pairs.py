@@ -1,0 +1,197 @@
+"""Table Pair: one row per (export, study) with its lease, its ever-growing fence, its chain head and its seal.
+
+The lease keeps two workers apart most of the time; the fence does so always, because every write that counts carries
+it as a condition. The chain head is the end, key and hash of the last committed manifest. The seal is a window that
+has been decided and not yet committed: whoever holds the lease next completes it before anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
+from pynamodb.transactions import TransactWrite
+
+from tidegate.errors import LostLeaseError
+from tidegate.model import JSONObject, Pair
+from tidegate.store.binding import InstantAttribute, MillisAttribute, conditional, translated
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last committed link of a chain."""
+
+    end: datetime
+    key: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What a worker holds while it works on a pair, and what it found there when it took it."""
+
+    pair: Pair
+    owner: str
+    fence: int
+    head: Head | None
+    seal: JSONObject | None
+
+
+class PairRow(Model):
+    """Key `pair` is `exportId/studyId`, whatever the export; a row stays for good, so that its fence never falls."""
+
+    pair = UnicodeAttribute(hash_key=True)
+    leaseOwner = UnicodeAttribute(null=True)
+    leaseUntil = MillisAttribute(null=True)
+    fence = NumberAttribute(null=True)
+    headEnd = MillisAttribute(null=True)
+    headKey = UnicodeAttribute(null=True)
+    headSha256 = UnicodeAttribute(null=True)
+    seal = BinaryAttribute(null=True, legacy_encoding=False)
+    sealedBy = UnicodeAttribute(null=True)
+    deletedAt = InstantAttribute(null=True)
+
+    if TYPE_CHECKING:
+
+        class Meta:
+            """Bound by store.binding."""
+
+            table_name = ""
+
+    @classmethod
+    def acquire(cls, pair: Pair, owner: str, now: datetime, until: datetime) -> Lease | None:
+        """Take the lease if it is free or has run out, with a new fence; None where another worker holds it."""
+        with conditional(f"taking the lease of {pair.key}") as taking:
+            row = cls(pair.key)
+            row.update(
+                actions=[
+                    cls.leaseOwner.set(owner),
+                    cls.leaseUntil.set(until),
+                    cls.fence.add(1),
+                    cls.deletedAt.remove(),
+                ],
+                condition=cls.leaseOwner.does_not_exist() | (cls.leaseUntil < now) | (cls.leaseOwner == owner),
+            )
+        if taking.refused:
+            return None
+        head = Head(row.headEnd, row.headKey, row.headSha256) if row.headKey else None
+        return Lease(pair, owner, int(row.fence), head, unpack(row.seal) if row.seal else None)
+
+    @classmethod
+    def lease_until(cls, pair: Pair) -> datetime | None:
+        """Until when the lease is held, None where nobody holds it; strongly consistent."""
+        with translated(f"reading the lease of {pair.key}"):
+            try:
+                row = cls.get(pair.key, consistent_read=True)
+            except cls.DoesNotExist:
+                return None
+        return row.leaseUntil if row.leaseOwner else None
+
+    @classmethod
+    def renew(cls, lease: Lease, until: datetime) -> None:
+        """Hold on to the lease. Raises LostLeaseError where the fence has moved on."""
+        with conditional(f"renewing the lease of {lease.pair.key}") as renewal:
+            cls(lease.pair.key).update(actions=[cls.leaseUntil.set(until)], condition=cls.fence == lease.fence)
+        if renewal.refused:
+            raise lost(lease)
+
+    @classmethod
+    def release(cls, lease: Lease) -> None:
+        """Give the lease back; does nothing where it is no longer ours."""
+        with conditional(f"releasing the lease of {lease.pair.key}"):
+            cls(lease.pair.key).update(
+                actions=[cls.leaseOwner.remove(), cls.leaseUntil.remove()],
+                condition=(cls.fence == lease.fence) & (cls.leaseOwner == lease.owner),
+            )
+
+    @classmethod
+    def add_seal(cls, transaction: TransactWrite, lease: Lease, packed: bytes, operation_id: str) -> None:
+        """Add the seal to a transaction: only under our fence, and only where no other seal waits."""
+        transaction.update(
+            cls(lease.pair.key),
+            actions=[cls.seal.set(packed), cls.sealedBy.set(operation_id)],
+            condition=(cls.fence == lease.fence) & cls.seal.does_not_exist(),
+        )
+
+    @classmethod
+    def add_unseal(cls, transaction: TransactWrite, lease: Lease, operation_id: str, head: Head | None) -> None:
+        """Add to a transaction that the sealed window is done: the seal goes, `head` (if any) is the chain's new end.
+
+        Under our fence only, and only if the seal is still that operation's.
+        """
+        actions: list[Action] = [cls.seal.remove(), cls.sealedBy.remove()]
+        if head is not None:
+            actions += [cls.headEnd.set(head.end), cls.headKey.set(head.key), cls.headSha256.set(head.sha256)]
+        transaction.update(
+            cls(lease.pair.key),
+            actions=actions,
+            condition=(cls.fence == lease.fence) & (cls.sealedBy == operation_id),
+        )
+
+    @classmethod
+    def sealed_by(cls, pair: Pair) -> tuple[int, str | None]:
+        """The fence and the operation whose window is sealed (None without one), strongly consistent."""
+        with translated(f"reading the seal of {pair.key}"):
+            try:
+                row = cls.get(pair.key, consistent_read=True)
+            except cls.DoesNotExist:
+                return 0, None
+        return int(row.fence or 0), row.sealedBy
+
+    @classmethod
+    def alive(cls) -> Iterator[Pair]:
+        """Every pair that has been worked on and whose study was not deleted, in no order."""
+        with translated("reading the table of pairs"):
+            for row in cls.scan(filter_condition=cls.deletedAt.does_not_exist(), attributes_to_get=["pair"]):
+                yield Pair.of_key(row.pair)
+
+    @classmethod
+    def fence_off(cls, pair: Pair) -> None:
+        """Move the fence on and drop the lease, so that whoever works on the pair can write nothing any more."""
+        with translated(f"fencing off {pair.key}"):
+            cls(pair.key).update(actions=[cls.fence.add(1), cls.leaseOwner.remove(), cls.leaseUntil.remove()])
+
+    @classmethod
+    def bury(cls, pair: Pair, now: datetime) -> None:
+        """Forget lease, head and seal of a pair whose study is gone, and move the fence on, so that no run in flight counts."""
+        with translated(f"closing {pair.key}"):
+            cls(pair.key).update(
+                actions=[
+                    cls.fence.add(1),
+                    cls.deletedAt.set(now),
+                    *(
+                        attribute.remove()
+                        for attribute in (
+                            cls.leaseOwner,
+                            cls.leaseUntil,
+                            cls.headEnd,
+                            cls.headKey,
+                            cls.headSha256,
+                            cls.seal,
+                            cls.sealedBy,
+                        )
+                    ),
+                ]
+            )
+
+
+def lost(lease: Lease) -> LostLeaseError:
+    """The error for a worker whose fence has moved on."""
+    return LostLeaseError(f"Another worker took over {lease.pair.key}; fence {lease.fence} no longer counts.")
+
+
+def pack(value: Any) -> bytes:
+    """JSON as compressed bytes, for an attribute that may be large."""
+    return zlib.compress(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), 6)
+
+
+def unpack(packed: bytes) -> Any:
+    """The JSON value that `pack` packed."""
+    return json.loads(zlib.decompress(packed))

@@ -1,0 +1,63 @@
+"""Table Request: every accepted request under its id, frozen, so that acceptance can be repeated at any point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, UnicodeAttribute
+from pynamodb.models import Model
+
+from tidegate.store.binding import InstantAttribute, conditional, translated
+from tidegate.store.operations import ExpiryAttribute
+from tidegate.store.pairs import pack, unpack
+
+
+class RequestRow(Model):
+    """`frozen` is the packed JSON of all that acceptance decided; `digest` tells a repeat from another body."""
+
+    requestId = UnicodeAttribute(hash_key=True)
+    digest = UnicodeAttribute()
+    acceptedAt = InstantAttribute()
+    frozen = BinaryAttribute(legacy_encoding=False)
+    dispatched = BooleanAttribute(default=False)
+    expiry = ExpiryAttribute()
+
+    if TYPE_CHECKING:
+
+        class Meta:
+            """Bound by store.binding."""
+
+            table_name = ""
+
+    @classmethod
+    def read(cls, request_id: str, now: datetime) -> RequestRow | None:
+        """The frozen request of that id, strongly consistent; None where there is none or it has expired."""
+        with translated(f"reading request {request_id}"):
+            try:
+                row = cls.get(request_id, consistent_read=True)
+            except cls.DoesNotExist:
+                return None
+        return None if row.expiry <= now else row
+
+    @classmethod
+    def freeze(
+        cls, request_id: str, digest: str, accepted_at: datetime, frozen: Mapping[str, Any], expiry: datetime
+    ) -> bool:
+        """Write the frozen request; False where the id is taken (an expired row does not take it)."""
+        row = cls(request_id, digest=digest, acceptedAt=accepted_at, frozen=pack(dict(frozen)), expiry=expiry)
+        with conditional(f"freezing request {request_id}") as writing:
+            row.save(condition=cls.requestId.does_not_exist() | (cls.expiry <= accepted_at))
+        return not writing.refused
+
+    @property
+    def content(self) -> Any:
+        """What was frozen, as JSON."""
+        return unpack(self.frozen)
+
+    def mark_dispatched(self) -> None:
+        """Remember that every operation is written and sent, so that a repeat has nothing to do."""
+        cls = type(self)
+        with conditional(f"closing request {self.requestId}"):
+            self.update(actions=[cls.dispatched.set(value=True)], condition=cls.digest == self.digest)

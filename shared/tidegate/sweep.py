@@ -1,0 +1,62 @@
+"""Removes finished files that no manifest names. They do not count for readers, but they are in the way."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from tidegate.layout import EXPORTS, percent_encoded
+from tidegate.model import Pair
+from tidegate.store.ledger import Ledger
+from tidegate.store.objects import Objects
+
+logger = logging.getLogger(__name__)
+
+SETTLED = timedelta(minutes=15)
+"""A file younger than this may belong to a window that is just being published."""
+MANIFEST = "manifest.json"
+
+
+def sweep_orphans(ledger: Ledger, objects: Objects, since: datetime, now: datetime) -> int:
+    """Delete the parts below the days from `since` to `now` that no manifest beside them names; how many.
+
+    Left alone: pairs with a sealed window (their parts come before their manifest), and files younger than 15 minutes.
+    Repeatable. Only days are listed in which an export can just have been interrupted, not the whole history.
+    """
+    removed = 0
+    for pair in list(ledger.pairs.alive()):
+        _, sealed_by = ledger.pairs.sealed_by(pair)
+        if sealed_by is None:
+            for prefix in _days(pair, since, now):
+                removed += _sweep(objects, prefix, now)
+    return removed
+
+
+def _days(pair: Pair, since: datetime, now: datetime) -> Iterator[str]:
+    day = since.date()
+    while day <= now.date():
+        yield f"{EXPORTS}export={percent_encoded(pair.export)}/study={percent_encoded(pair.study)}/dt={day}/"
+        day += timedelta(days=1)
+
+
+def _sweep(objects: Objects, prefix: str, now: datetime) -> int:
+    orphans: list[str] = []
+    for leaf, found in groupby(objects.dated_keys(prefix), key=lambda dated: dated[0][len(prefix) :].partition("/")[0]):
+        dated = list(found)
+        parts = [key for key, at in dated if not key.endswith("/" + MANIFEST) and now - at > SETTLED]
+        if parts:
+            named = _named(objects, f"{prefix}{leaf}/{MANIFEST}")
+            orphans += [key for key in parts if key not in named]
+    if orphans:
+        logger.warning("removing parts that no manifest names", extra={"parts": len(orphans), "prefix": prefix})
+        objects.remove(orphans)
+    return len(orphans)
+
+
+def _named(objects: Objects, key: str) -> set[str]:
+    if not objects.exists(key):
+        return set()
+    return {part["key"] for part in json.loads(b"".join(objects.get(key)))["parts"]}

@@ -1,0 +1,25 @@
+"""ULIDs (https://github.com/ulid/spec): 48 bits of milliseconds and 80 bits that make them unique, sorted by time.
+
+An operation's id is derived, not drawn: the same request and study give the same id, so that acceptance can be repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from tidegate.instants import to_millis
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def encode(millis: int, randomness: bytes) -> str:
+    """26 characters of Crockford's base 32 for 48 bits of time and 10 bytes."""
+    number = (millis & ((1 << 48) - 1)) << 80 | int.from_bytes(randomness)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def derived(at: datetime, *names: str) -> str:
+    """The ULID of an instant and some names: always the same for the same ones."""
+    digest = hashlib.sha256("\x00".join(names).encode()).digest()
+    return encode(to_millis(at), digest[:10])

@@ -1,0 +1,211 @@
+"""The step that turns an operation's records into parts, table by table, with the same bytes however often interrupted.
+
+What a part holds depends on the records and their order only: not on how they are divided among calls of `add`, nor on
+how often the work went on in another process (`state`). Memory is bounded by the number of open tables, 50 at most.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tidegate.columns import ColumnOrder, type_of
+from tidegate.errors import FatalError
+from tidegate.formats import format_of
+from tidegate.model import JSON, Definition, JSONObject, Part, Record
+from tidegate.partnames import table_segment
+from tidegate.parts import Plan, TableWriter
+from tidegate.pieces import Pieces, PieceStore, Tails, part_json, part_of
+from tidegate.tables import table_of
+
+MAX_OPEN_TABLES = 50
+SPOOL_BYTES = 32 << 20
+"""What all tables' waiting bytes may take of the memory; beyond it the largest are put aside into the store."""
+_STATE_VERSION: Final = 1
+_MAGIC: Final = b"tidegate parts"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """All parts of an operation, by table and number, and what the manifest says of them.
+
+    `columns` has a list of `{name, type}` for each table. `records` counts records, `bytes` uncompressed bytes; the
+    size of each object is its part's own.
+    """
+
+    parts: tuple[Part, ...]
+    columns: Mapping[str, Sequence[Mapping[str, str]]]
+    records: int
+    bytes: int
+
+    def document(self) -> JSONObject:
+        """The same as JSON, for a checkpoint."""
+        parts = [part_json(part) for part in self.parts]
+        return {"parts": parts, "columns": self.columns, "records": self.records, "bytes": self.bytes}
+
+    @classmethod
+    def of(cls, document: JSONObject) -> Written:
+        """What `document` wrote."""
+        parts = tuple(part_of(part) for part in document["parts"])
+        return cls(parts, document["columns"], document["records"], document["bytes"])
+
+
+class PartWriter:
+    """Writes the records of one operation into private pieces; nothing of it is visible under a final name.
+
+    `directory` is the final prefix of the parts and `piece_prefix` that of the private objects; both end in a slash.
+    `key_names` are the attributes of the record key. With the `state` of an earlier writer it goes on where that one
+    stood. After an exception the writer is of no use any more; go on from the last state.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        directory: str,
+        piece_prefix: str,
+        store: PieceStore,
+        key_names: tuple[str, ...],
+        state: bytes | None,
+    ) -> None:
+        header, tails = ({}, Tails(memoryview(b""))) if state is None else _opened(state)
+        self._definition = definition
+        self._pieces = Pieces(store, piece_prefix, put_so_far=header.get("put", 0))
+        self._limit = definition.row_limit if definition.row_limit_policy == "error" else None
+        split = definition.row_limit if definition.row_limit_policy == "split" else None
+        self._plan = Plan(
+            definition=definition,
+            directory=directory,
+            format=format_of(definition.format),
+            order=ColumnOrder(definition, key_names),
+            pieces=self._pieces,
+            max_records=min(definition.max_records_per_part, split or definition.max_records_per_part),
+            max_bytes=definition.max_bytes_per_part,
+        )
+        self._records: int = header.get("records", 0)
+        self._tables = {
+            document["table"]: TableWriter.restored(self._plan, document, tails)
+            for document in header.get("tables", ())
+        }
+        self._open = OrderedDict((table, self._tables[table]) for table in header.get("open", ()))
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Adds the next records, a page or so at once, in the order in which they shall be in the parts.
+
+        Raises FatalError: ROW_LIMIT where the definition's strict limit is exceeded, RECORD_UNEXPORTABLE for a record
+        that the format cannot hold.
+        """
+        self._check_limit(len(records))
+        pending: dict[str, list[Record]] = {}
+        last = None
+        for record in records:
+            table = table_of(record, self._definition)
+            if table != last:
+                self._touch(table, record, pending)
+                last = table
+            pending.setdefault(table, []).append(record)
+        for table, belonging in pending.items():
+            self._tables[table].write(belonging)
+        self._records += len(records)
+        self._save_memory()
+
+    def finish(self) -> Written:
+        """Ends all open parts. With emptyPolicy `header` and no record there is one part all the same."""
+        for writer in self._open.values():
+            writer.close()
+        self._open.clear()
+        if not self._records and self._definition.empty_policy == "header":
+            self._tables = {"": TableWriter(self._plan, "")}
+            self._tables[""].write_header_only()
+        tables = [self._tables[table] for table in self.tables]
+        columns = {
+            writer.table: [{"name": name, "type": type_of(kinds)} for name, kinds in writer.columns().items()]
+            for writer in tables
+        }
+        return Written(tuple(part for writer in tables for part in writer.parts), columns, self._records, self.bytes)
+
+    def state(self) -> bytes:
+        """All that a writer in another process needs to go on from here, beside the private objects."""
+        tails: list[bytes | bytearray] = []
+        document = {
+            "put": self._pieces.put_so_far,
+            "records": self._records,
+            "tables": [writer.state(tails) for writer in self._tables.values()],
+            "open": list(self._open),
+        }
+        header = json.dumps(document, separators=(",", ":")).encode()
+        return b"".join((b"%b %d %d\n" % (_MAGIC, _STATE_VERSION, len(header)), header, *tails))
+
+    @property
+    def records(self) -> int:
+        """How many records were added so far."""
+        return self._records
+
+    @property
+    def bytes(self) -> int:
+        """Uncompressed bytes written so far; records that wait for their part's columns come later."""
+        return sum(writer.plain_bytes for writer in self._tables.values())
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables that occurred so far, sorted; "" where the export has none."""
+        return tuple(sorted(self._tables))
+
+    def _touch(self, table: str, record: Record, pending: dict[str, list[Record]]) -> None:
+        """Makes the table the one used last; ends the part of the one that was not used for longest if need be."""
+        if table in self._open:
+            self._open.move_to_end(table)
+            return
+        if len(self._open) >= MAX_OPEN_TABLES:
+            oldest, writer = self._open.popitem(last=False)
+            writer.write(pending.pop(oldest, ()))
+            writer.close()
+        if table not in self._tables:
+            _check_name(table, record, self._definition)
+            self._tables[table] = TableWriter(self._plan, table)
+        self._open[table] = self._tables[table]
+
+    def _check_limit(self, more: int) -> None:
+        if self._limit is not None and self._records + more > self._limit:
+            raise FatalError(
+                f"The export has at least {self._records + more} records, more than its rowLimit of {self._limit}.",
+                code="ROW_LIMIT",
+                remedy="Ask for a shorter window, raise rowLimit, or set rowLimitPolicy to split.",
+            )
+
+    def _save_memory(self) -> None:
+        spools = [spool for writer in self._open.values() for spool in writer.spools()]
+        held = sum(spool.held for spool in spools)
+        for spool in sorted(spools, key=lambda spool: spool.held, reverse=True):
+            if held <= SPOOL_BYTES:
+                return
+            held -= spool.held
+            spool.put_aside(self._pieces)
+
+
+def _opened(state: bytes) -> tuple[JSON, Tails]:
+    line, _, _ = state[:64].partition(b"\n")
+    magic, _, numbers = line.rpartition(b" ")[0].rpartition(b" ")
+    if magic != _MAGIC or numbers != str(_STATE_VERSION).encode():
+        raise FatalError(
+            "The checkpoint was written by another version of Tidegate.",
+            code="CHECKPOINT_UNREADABLE",
+            remedy="Retry the operation; it then starts anew.",
+        )
+    rest = memoryview(state)[len(line) + 1 :]
+    size = int(line.rpartition(b" ")[2])
+    return json.loads(bytes(rest[:size])), Tails(rest[size:])
+
+
+def _check_name(table: str, record: Record, definition: Definition) -> None:
+    try:
+        table_segment(table)
+    except UnicodeEncodeError:
+        raise FatalError(
+            f"Record {json.dumps(record.key)} cannot be exported: its table's name ({'~'.join(definition.table_by)}) "
+            "holds half of a surrogate pair, which is not Unicode text.",
+            code="RECORD_UNEXPORTABLE",
+            remedy="Correct the record; then retry the operation.",
+        ) from None

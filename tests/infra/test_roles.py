@@ -1,0 +1,112 @@
+"""What each function may do, and what none may."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+Json = dict[str, Any]
+Resolve = Callable[..., Any]
+EVERYTHING = {"SourceTableArns": "arn:aws:dynamodb:eu-west-1:123456789012:table/More", "OverrideBuckets": "in-a,in-b"}
+
+
+def listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def allowed(template: Json, resolve: Resolve, role: str, **given: str) -> dict[str, tuple[set[str], list[str]]]:
+    """Return the actions and resources of each statement of a role, by Sid."""
+    properties = resolve(template, template["Resources"][role]["Properties"], **given)
+    (policy,) = properties["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    assert all(statement["Effect"] == "Allow" for statement in statements)
+    by_sid = {item["Sid"]: (set(listed(item["Action"])), listed(item["Resource"])) for item in statements}
+    assert len(by_sid) == len(statements)
+    return by_sid
+
+
+def roles(template: Json) -> Iterator[str]:
+    return (name for name, item in template["Resources"].items() if item["Type"] == "AWS::IAM::Role")
+
+
+def who_may(template: Json, resolve: Resolve, action: str, resource: str) -> set[str]:
+    return {
+        role
+        for role in roles(template)
+        for actions, resources in allowed(template, resolve, role).values()
+        if action in actions and any(resource in item for item in resources)
+    }
+
+
+def test_each_function_has_a_role_of_its_own_and_nothing_else(template: Json) -> None:
+    functions = [item for item in template["Resources"].values() if item["Type"] == "AWS::Serverless::Function"]
+    used = [item["Properties"]["Role"]["Fn::GetAtt"][0] for item in functions]
+    assert len(used) == len(set(used)) == 3
+    assert set(roles(template)) - set(used) == {"ScheduleRole"}
+    for item in functions:
+        assert "Policies" not in item["Properties"]
+    for role in roles(template):
+        assert "ManagedPolicyArns" not in template["Resources"][role]["Properties"]
+
+
+def test_no_action_and_no_whole_resource_is_a_wildcard(template: Json, resolve: Resolve) -> None:
+    for role in roles(template):
+        for sid, (actions, resources) in allowed(template, resolve, role, **EVERYTHING).items():
+            assert not [action for action in actions if "*" in action], sid
+            for resource in resources:
+                assert resource.removesuffix("/*").count("*") == 0, (sid, resource)
+                assert resource.removesuffix("/*").removeprefix("arn:"), (sid, resource)
+
+
+def test_functions_log_to_their_own_group_only(template: Json, resolve: Resolve) -> None:
+    for function in ("Intake", "Worker", "Tick"):
+        assert allowed(template, resolve, f"{function}Role")["WriteOwnLog"] == (
+            {"logs:CreateLogStream", "logs:PutLogEvents"},
+            [f"arn:{function}LogGroup"],
+        )
+
+
+@pytest.mark.parametrize("action", ["dynamodb:DeleteItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"])
+def test_nobody_may_change_or_delete_history(template: Json, resolve: Resolve, action: str) -> None:
+    assert who_may(template, resolve, action, "HistoryTable") == set()
+
+
+def test_only_the_worker_may_write_a_watermark_and_only_the_tick_may_delete_one(
+    template: Json, resolve: Resolve
+) -> None:
+    assert who_may(template, resolve, "dynamodb:UpdateItem", "table/ExportTimeTable") == {"WorkerRole"}
+    assert who_may(template, resolve, "dynamodb:PutItem", "table/ExportTimeTable") == set()
+    assert who_may(template, resolve, "dynamodb:DeleteItem", "table/ExportTimeTable") == {"TickRole"}
+    assert who_may(template, resolve, "dynamodb:BatchWriteItem", "table/ExportTimeTable") == set()
+
+
+def test_nobody_may_write_to_studies_records_or_definitions(template: Json, resolve: Resolve) -> None:
+    for table in ("table/StudyTable", "table/RecordTable", "ExportTable"):
+        for verb in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):
+            assert who_may(template, resolve, f"dynamodb:{verb}", table) == set(), (table, verb)
+
+
+def test_only_the_worker_writes_files_and_intake_writes_private_ones_alone(template: Json, resolve: Resolve) -> None:
+    assert who_may(template, resolve, "s3:PutObject", "ExportBucket/exports/") == {"WorkerRole"}
+    assert who_may(template, resolve, "s3:PutObject", "ExportBucket/work/") == {"IntakeRole", "WorkerRole"}
+
+
+def test_work_is_sent_by_intake_and_the_tick_only(template: Json, resolve: Resolve) -> None:
+    assert who_may(template, resolve, "sqs:SendMessage", "arn:WorkQueue") == {"IntakeRole", "TickRole"}
+
+
+def test_override_buckets_and_further_tables_are_opened_by_name_and_for_reading(
+    template: Json, resolve: Resolve
+) -> None:
+    assert "ReadOverridesElsewhere" not in allowed(template, resolve, "IntakeRole")
+    assert "ReadRecordsOfFurtherTables" not in allowed(template, resolve, "WorkerRole")
+    table = EVERYTHING["SourceTableArns"]
+    worker = allowed(template, resolve, "WorkerRole", **EVERYTHING)
+    assert worker["ReadRecordsOfFurtherTables"][1] == [table, f"{table}/index/*"]
+    intake = allowed(template, resolve, "IntakeRole", **EVERYTHING)
+    assert intake["FindOwnersInFurtherTables"][1] == [table]
+    assert intake["TellMissingOverridesElsewhere"][1] == ["arn:aws:s3:::in-a", "arn:aws:s3:::in-b"]
+    assert intake["ReadOverridesElsewhere"] == (
+        {"s3:GetObject", "s3:GetObjectVersion"},
+        ["arn:aws:s3:::in-a/*", "arn:aws:s3:::in-b/*"],
+    )
