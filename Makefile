@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(VENV)/bootstrap/bin/uv
-SOURCES := shared infra/local functions tests
+SOURCES := shared infra functions tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lock clean
+.PHONY: help install demo test check build lock clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -55,6 +55,11 @@ check: install $(VENV)/sam/.done $(VENV)/checkov/.done  ## formatting, lint, typ
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/cfn-lint -t template.yaml infra/observability.yaml
+	$(VENV)/checkov/bin/checkov --config-file infra/checkov.yaml
+
+build: install $(VENV)/sam/.done  ## the functions' packages for arm64, as `sam deploy` takes them
+	SAM_CLI_TELEMETRY=0 $(VENV)/sam/bin/sam build
 
 COMPILE := pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command 'make lock'
 UPGRADE ?=

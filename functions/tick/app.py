@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from tidegate.bootstrap import Stack
 from tidegate.errors import RetriableError
 from tidegate.settings import from_environment
@@ -34,9 +35,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG0
     metrics.add_metric(name="OperationsFailed", unit=MetricUnit.Count, value=report.failed)
     metrics.add_metric(name="DeletionsHeld", unit=MetricUnit.Count, value=report.deletions_held)
     if report.watermark_lag_seconds is not None:
-        metrics.add_metric(
-            name="WatermarkLagSeconds", unit=MetricUnit.Seconds, value=report.watermark_lag_seconds
-        )
+        metrics.add_metric(name="WatermarkLagSeconds", unit=MetricUnit.Seconds, value=report.watermark_lag_seconds)
     logger.info("tick", extra=asdict(report))
     if report.errors:
         raise RetriableError(f"{report.errors} tasks of this tick failed; the log names them.")

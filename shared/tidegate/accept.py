@@ -18,20 +18,20 @@ from typing import Any
 
 from tidegate import override
 from tidegate.definition import from_document
-from tidegate.job import SILENCE, Task
 from tidegate.errors import RejectedError, RetriableError
 from tidegate.export import ExportParams
 from tidegate.instants import floor_millis, parse_rfc3339, rfc3339
+from tidegate.job import SILENCE, Task
 from tidegate.layout import plan_key
 from tidegate.model import (
     DEFAULT_EXPORT,
     Definition,
     Failure,
+    JSONObject,
     Kind,
     ObjectRef,
     Operation,
     Outcome,
-    Pair,
     Request,
     State,
     Trigger,
@@ -114,7 +114,7 @@ class Acceptance:
         return current_definition(self.ledger, export)
 
     def end_of(self, request: Request, definition: Definition, now: datetime) -> datetime | None:
-        """The end that acceptance at `now` fixes; None for an override. Raises RejectedError END_IN_FUTURE, INVALID_FIELD."""
+        """The end that acceptance at `now` fixes; None for an override. Raises RejectedError."""
         if request.override is not None:
             return None
         end = (
@@ -161,7 +161,7 @@ class Acceptance:
         end = self.end_of(request, definition, now)
         reference: ObjectRef | None = None
         if request.override is not None:
-            reference, plans = self._plan_override(request, definition, request_id, digest)
+            reference, plans = self._plan_override(request.override, request, definition, request_id, digest)
         else:
             plans = [_Plan(study) for study in self.studies_of(request, definition)]
         params = ExportParams(
@@ -171,6 +171,7 @@ class Acceptance:
             tables=request.tables,
             override=reference,
             plan=None,
+            filtered=0,
             redrive_count=request.redrive_count,
             definition_version=definition.version,
             definition=definition.document,
@@ -185,17 +186,16 @@ class Acceptance:
         }
 
     def _plan_override(
-        self, request: Request, definition: Definition, request_id: str, digest: str
+        self, text: str, request: Request, definition: Definition, request_id: str, digest: str
     ) -> tuple[ObjectRef, list[_Plan]]:
         """Which study owns which id of an override file; the lists are stored before anything refers to them."""
-        assert request.override is not None
-        located = override.locate(request.override, self.objects.bucket, self.override_buckets)
+        located = override.locate(text, self.objects.bucket, self.override_buckets)
         reference = override.freeze(self.objects.client, located)
         keys = override.read(self.objects.client, reference)
         source = self.source_of(definition)
         if not isinstance(source, KeyLookup):
             raise RejectedError(
-                f"recordIdS3Override cannot be used with the source of the export {definition.export}, which has no keys.",
+                f"recordIdS3Override needs a source with keys, which that of the export {definition.export} has not.",
                 code="CONFLICTING_FIELDS",
                 remedy="Export a window instead.",
             )
@@ -311,7 +311,7 @@ def operations_of(request_id: str, accepted_at: datetime, frozen: Mapping[str, A
 def _without_study(operation: Operation, plan: _Plan) -> Operation:
     """An operation that has nothing to run: no study matched, or it reports the ids that were found nowhere."""
     counts = {"records": 0, "parts": 0, "bytes": 0, "filtered": plan.filtered, "missing": plan.missing}
-    result = {"manifest": None, "receipts": [], "counts": counts, "missing": plan.plan}
+    result: JSONObject = {"manifest": None, "receipts": [], "counts": counts, "missing": plan.plan}
     ended = replace(
         operation, finished_at=operation.created_at, result=result, dispatch=0, start_after=None, state=State.SUCCEEDED
     )

@@ -1,4 +1,4 @@
-"""The one place that chooses concrete parts: clients, tables, queues, kinds. Everything else is handed what it needs."""
+"""The one place that chooses concrete parts: clients, tables, queues, kinds. All else is handed what it needs."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Stack:
         from tidegate.service import Service
 
         rejects = DeadLetters(self.clients.sqs, self.settings.request_dlq_url)
-        return Service(self.ledger, self.acceptance(), self.source_of, rejects)
+        return Service(self.ledger, self.acceptance(), self.source_of, rejects, self.clock)
 
     def engine(self) -> Engine:
         """What a worker runs, with every kind that ships with Tidegate."""

@@ -166,13 +166,13 @@ def _give_up(ledger: Ledger, lease: Lease, window: Seal, operation: Operation | 
     chain, and the watermark is left to whoever moved it.
     """
     if not ledger.studies.is_there(lease.pair.study):
-        error = _gone(lease)
+        error: FatalError = _gone(lease)
         state = State.CANCELLED
     else:
         error = FatalError(
-            f"The watermark of {lease.pair.key} was changed by other means while a sealed window waited for its commit.",
+            f"The watermark of {lease.pair.key} was changed while a sealed window waited for its commit.",
             code="WATERMARK_CHANGED",
-            remedy=f"The files of {window.manifest_key} are complete but not committed. Compare them with the watermark.",
+            remedy=f"The files of {window.manifest_key} are whole but not committed. Compare them with the watermark.",
         )
         state = State.FAILED
     logger.error("a sealed window was given up", extra={"operationId": window.operation_id, "errorCode": error.code})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -19,22 +17,15 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from tidegate.definition import DEFAULTS, FORMAT_DEFAULTS, MAX_FAILED_DEFAULTS, SOURCE_DEFAULTS
+from tidegate.definition import DEFAULTS, FORMAT_DEFAULTS, MAX_FAILED_DEFAULTS
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.message import EXPORT_ID_PATTERN, INSTANT_PATTERN, StudyId, published_schema
 from tidegate.rejection import checked, rejected, shown
+from tidegate.source_schema import AnySource, AttributeName, Strict, list_or_text, unique
 from tidegate.zones import zone
 
 BUILT_IN_SOURCES = ("dynamodb", "sample")
 _WHAT = "definition"
-_SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
-
-
-def _unique(names: list[str]) -> list[str]:
-    twice = [name for position, name in enumerate(names) if name in names[:position]]
-    if twice:
-        raise ValueError(f"must not name {shown(twice[0])} twice")
-    return names
 
 
 def _path(value: str) -> str:
@@ -53,115 +44,20 @@ def _instant_text(value: object) -> str:
             raise ValueError("has no offset; write an instant like 2026-01-31T00:00:00Z")
         if value.microsecond % 1000:
             raise ValueError("has more than 3 fraction digits; windows are exact to the millisecond")
-        return rfc3339(value)
+        return rfc3339(parse_rfc3339(value.isoformat(timespec="milliseconds")))
     if isinstance(value, date):  # a YAML date; as wrong as any other value that is no instant
         raise ValueError("is a day without a time; write an instant like 2026-01-31T00:00:00Z")  # noqa: TRY004
     return rfc3339(parse_rfc3339(value if isinstance(value, str) else ""))
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, float) and math.isfinite(value)
-
-
-def _options(value: dict[str, Any]) -> dict[str, Any]:
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"must be JSON ({error})") from None
-    return value
-
-
-def _allowed_values(value: object) -> list[object]:
-    values = value if isinstance(value, list) else [value]
-    if not values or not all(isinstance(item, (str, int)) or _is_finite(item) for item in values):
-        raise ValueError("must be text, a number, true or false, or a list of these")
-    return values
-
-
-# Which of a field's two forms a value has. The tags stand in brackets, so that they do not show in an error's path.
-def _source_form(value: object) -> str:
-    other = isinstance(value, Mapping) and value.get("type", "dynamodb") != "dynamodb"
-    return "<other>" if other or isinstance(value, OtherSource) else "<dynamodb>"
-
-
-def _list_or_text(value: object) -> str:
-    return "<list>" if isinstance(value, list) else "<text>"
 
 
 def _text_or_object(value: object) -> str:
     return "<object>" if isinstance(value, (Mapping, BaseModel)) else "<text>"
 
 
-AttributeName = Annotated[str, Field(min_length=1, max_length=255)]
-AttributeNames = Annotated[list[AttributeName], Field(min_length=1), AfterValidator(_unique)]
 AttributePath = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_path)]
-Values = Annotated[
-    list[Any],
-    PlainValidator(_allowed_values),
-    WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]}),
-]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class DynamoDBSource(_Strict):
-    """Records in a DynamoDB table, queried per study by time."""
-
-    type: Literal["dynamodb"]
-    table: Annotated[str, Field(min_length=1, max_length=1024)] = Field(description="Name or arn of the table.")
-    index: Annotated[str, Field(min_length=1, max_length=255)] | None = Field(
-        default=None,
-        description="Index over (partitionKey, timeKey). Default: the table itself, queried if this is its key, else"
-        " scanned.",
-    )
-    partition_key: AttributeName = Field(
-        default=SOURCE_DEFAULTS["partitionKey"], alias="partitionKey", description="Attribute that holds the study id."
-    )
-    time_key: AttributeName = Field(
-        default=SOURCE_DEFAULTS["timeKey"], alias="timeKey", description="Attribute that holds a record's time."
-    )
-    time_type: Literal["epochMillis", "epochSeconds", "iso8601"] = Field(
-        default=SOURCE_DEFAULTS["timeType"], alias="timeType", description="Notation of the time."
-    )
-    time_fraction: Literal[0, 3, 6] = Field(
-        default=SOURCE_DEFAULTS["timeFraction"],
-        alias="timeFraction",
-        description="Fraction digits of an iso8601 time, the same number in every record.",
-    )
-    record_key: (
-        Annotated[
-            Annotated[AttributeName, Tag("<text>")]
-            | Annotated[list[AttributeName], Field(min_length=1, max_length=2), AfterValidator(_unique), Tag("<list>")],
-            Discriminator(_list_or_text),
-        ]
-        | None
-    ) = Field(
-        default=None,
-        alias="recordKey",
-        description="One or two attributes that identify a record. Default: the table's own key.",
-    )
-    projection: AttributeNames | None = Field(default=None, description="Attributes to read.")
-    filter: dict[AttributeName, Values] | None = Field(
-        default=None,
-        description="Only records in which each of these attributes has the value, or one of the values, given for it.",
-        examples=[{"status": ["final", "amended"], "live": True}],
-    )
-
-
-class OtherSource(_Strict):
-    """Records of `sample`, which needs no table, or of a source of your own under the name it is registered by."""
-
-    type: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,63}$")] = Field(
-        json_schema_extra={"not": {"const": "dynamodb"}}
-    )
-    options: Annotated[dict[str, Any], AfterValidator(_options)] = Field(
-        default_factory=dict, description="Whatever the source itself takes."
-    )
-
-
-class Column(_Strict):
+class Column(Strict):
     """A selected column: the attribute, or the path into maps, that it comes from, and its name."""
 
     path: AttributePath = Field(alias="from")
@@ -170,7 +66,7 @@ class Column(_Strict):
     )
 
 
-class Format(_Strict):
+class Format(Strict):
     """How records become bytes."""
 
     type: Literal["CSV", "JSON", "JSONL"] = FORMAT_DEFAULTS["type"]
@@ -182,13 +78,13 @@ class Format(_Strict):
     )
 
 
-class Destination(_Strict):
+class Destination(Strict):
     """The stack's own bucket, where every export goes."""
 
     type: Literal["S3"]
 
 
-class MaxFailedRecords(_Strict):
+class MaxFailedRecords(Strict):
     """How many records of a window may fail before their operation does."""
 
     percent: Annotated[float, Field(ge=0, le=100)] = MAX_FAILED_DEFAULTS["percent"]
@@ -196,26 +92,23 @@ class MaxFailedRecords(_Strict):
 
 
 def _distinct_columns(columns: list[str | Column]) -> list[str | Column]:
-    _unique([column if isinstance(column, str) else column.name or column.path for column in columns])
+    unique([column if isinstance(column, str) else column.name or column.path for column in columns])
     return columns
 
 
-class ExportDocument(_Strict):
+class ExportDocument(Strict):
     """A saved definition of an export: source, studies, tables, columns, format, destinations, limits."""
 
     model_config = ConfigDict(title="Tidegate export definition")
 
     export_id: Annotated[str, Field(pattern=EXPORT_ID_PATTERN)] = Field(alias="exportId")
-    source: Annotated[
-        Annotated[DynamoDBSource, Tag("<dynamodb>")] | Annotated[OtherSource, Tag("<other>")],
-        Discriminator(_source_form),
-    ]
+    source: AnySource
     studies: Annotated[
         Annotated[Literal["all"], Tag("<text>")]
-        | Annotated[list[StudyId], Field(min_length=1), AfterValidator(_unique), Tag("<list>")],
-        Discriminator(_list_or_text),
+        | Annotated[list[StudyId], Field(min_length=1), AfterValidator(unique), Tag("<list>")],
+        Discriminator(list_or_text),
     ] = "all"
-    table_by: Annotated[list[AttributeName], AfterValidator(_unique)] = Field(
+    table_by: Annotated[list[AttributeName], AfterValidator(unique)] = Field(
         default_factory=list,
         alias="tableBy",
         description="Attributes that split a study's records into tables; the values of several are joined by ~.",
@@ -296,9 +189,10 @@ class ExportDocument(_Strict):
 def validate(document: object, *, source_types: Collection[str] = BUILT_IN_SOURCES) -> dict[str, Any]:
     """The document of an export, normalised: every default written out, one form for what can be written in two.
 
-    `document` is what JSON or YAML gave; `source_types` are the names that the registry of sources knows. Where null is
-    given for something that may be left out, it is left out. What comes back is JSON and validates to itself. Raises RejectedError with UNKNOWN_FIELD, INVALID_FIELD or
-    MISSING_FIELD and the path of each finding, such as `source.timeType` or `columns[2].from`.
+    `document` is what JSON or YAML gave; `source_types` are the names that the registry of sources knows. What has no
+    default may be left out or null, and is then left out. What comes back is JSON, fits the published schema and
+    validates to itself. Raises RejectedError with UNKNOWN_FIELD, INVALID_FIELD or MISSING_FIELD and the path of each
+    finding, such as `source.timeType` or `columns[2].from`.
     """
     checked_document = checked(ExportDocument, document, what=_WHAT, null_is_absent=True)
     source_type = checked_document.source.type

@@ -271,7 +271,7 @@ class Engine:
 
 
 def current_under(claim: Claim, current: Operation) -> Operation:
-    """The operation as it now is, if it still stands under our fence; as claimed otherwise, so that the write is refused."""
+    """The operation as it is now if that is under our fence; as claimed otherwise, so that the write is refused."""
     return current if current.fence == claim.operation.fence else claim.operation
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from tidegate import commit, deliver, manifest
 from tidegate.definition import from_document
-from tidegate.job import Budget, Claim, PassResult
 from tidegate.errors import FatalError
 from tidegate.instants import from_millis, parse_rfc3339, rfc3339
+from tidegate.job import Budget, Claim, PassResult
 from tidegate.layout import directory, fenced_prefix, work_prefix
 from tidegate.model import (
     JSON,
@@ -57,6 +57,7 @@ class ExportParams:
     tables: tuple[str, ...] | None
     override: ObjectRef | None
     plan: str | None
+    filtered: int
     redrive_count: int
     definition_version: int
     definition: Mapping[str, Any]
@@ -77,6 +78,7 @@ class ExportParams:
                 "etag": self.override.etag,
             },
             "plan": self.plan,
+            "filtered": self.filtered,
             "redriveCount": self.redrive_count,
             "definitionVersion": self.definition_version,
             "definition": dict(self.definition),
@@ -95,6 +97,7 @@ class ExportParams:
             if override
             else None,
             plan=params["plan"],
+            filtered=params["filtered"],
             redrive_count=params["redriveCount"],
             definition_version=params["definitionVersion"],
             definition=params["definition"],
@@ -140,6 +143,50 @@ class _Reading:
         ), writer
 
 
+@dataclass(slots=True)
+class _Live:
+    """A reading under way in this process: where it stands, the writer, and the pages that are still to come."""
+
+    reading: _Reading
+    writer: PartWriter
+    pages: Iterator[Page]
+
+    def read(self, budget: Budget) -> bool:
+        """Read and write page by page; True when the source has no more, False when the budget is spent."""
+        reading = self.reading
+        for page in self.pages:
+            if page.missing:
+                raise _missing(page)
+            self.writer.add(page.records)
+            reading.cursor = page.cursor
+            reading.skipped["filtered"] += page.filtered
+            reading.skipped["deleted"] += page.deleted
+            if page.records:
+                reading.last_millis = page.records[-1].time_millis
+            if page.cursor is not None and budget.spent():
+                return False
+        reading.finished = True
+        return True
+
+    def pause(self) -> PassResult:
+        """The result of a pass that must go on later."""
+        reading, writer = self.reading, self.writer
+        return PassResult(
+            complete=False,
+            progress=Progress(self._percent(), writer.records, writer.bytes, description="reading"),
+            state=reading.to_state(writer.state()),
+            window=reading.window,
+            watermark_before=reading.watermark,
+        )
+
+    def _percent(self) -> int | None:
+        """How far through the window the last record lies; unknown for an override. Never 100 before the commit."""
+        window, last = self.reading.window, self.reading.last_millis
+        if window is None or last is None:
+            return None
+        return max(0, min(99, int((from_millis(last) - window.start) * 100 / (window.end - window.start))))
+
+
 @dataclass(frozen=True, slots=True)
 class ExportKind:
     """The kind EXPORT: makes the job of one (export, study) pair."""
@@ -180,9 +227,7 @@ class ExportJob:
         self.seal = Seal.unpacked(claim.lease.seal, kind.objects) if claim.lease.seal is not None else None
         self.head = claim.lease.head
         self.published = 0
-        self.reading: _Reading | None = None
-        self.writer: PartWriter | None = None
-        self.pages: Iterator[Page] | None = None
+        self.live: _Live | None = None
 
     def run(self, previous: bytes | None, budget: Budget) -> PassResult:
         """One pass. A window that is sealed, ours or not, comes before everything else."""
@@ -191,41 +236,42 @@ class ExportJob:
             ended = self._complete_seal(self.seal, budget)
             if ended is not None:
                 return ended
-        if self.reading is None:
-            self._begin(previous)
-        assert self.reading is not None
-        if self.reading.window is not None and self.reading.window.empty:
-            return self._nothing_new(self.reading)
-        if not self._read(budget):
-            return self._pause()
-        return self._seal_and_deliver(budget)
+        if self.live is None:
+            reading, state = self._reading(previous)
+            if reading.window is not None and reading.window.empty:
+                return self._nothing_new(reading)
+            self.live = self._open(reading, state)
+        if not self.live.read(budget):
+            return self.live.pause()
+        return self._seal_and_deliver(self.live, budget)
 
-    def _begin(self, previous: bytes | None) -> None:
+    def _reading(self, previous: bytes | None) -> tuple[_Reading, bytes | None]:
         """Find the window; go on from a checkpoint if it was made for the same window and watermark."""
         watermark = None if self.params.ignore_watermark else self.kind.ledger.watermarks.read(self.lease.pair)
         window = self._window(watermark)
-        self.reading, state = _Reading(window, watermark), None
         if previous is not None and not previous.startswith(PUBLISHING):
             resumed, state = _Reading.of_state(previous)
             if (resumed.window, resumed.watermark) == (window, watermark):
-                self.reading = resumed
-            else:
-                logger.info("the watermark moved, starting anew", extra={"operationId": self.operation.operation_id})
-                state = None
-        if window is not None and window.empty:
-            return
+                return resumed, state
+            logger.info("the watermark moved, starting anew", extra={"operationId": self.operation.operation_id})
+        fresh = _Reading(window, watermark)
+        fresh.skipped["filtered"] = self.params.filtered
+        return fresh, None
+
+    def _open(self, reading: _Reading, state: bytes | None) -> _Live:
+        """Source and writer, both where the reading stands."""
         source = self.kind.source_of(self.definition)
-        self.writer = PartWriter(
+        writer = PartWriter(
             self.definition,
-            directory(self.operation, window),
+            directory(self.operation, reading.window),
             fenced_prefix(self.operation.operation_id, self.lease.fence),
             self.kind.objects,
             source.names().key if isinstance(source, KeyLookup) else self.definition.source.record_key,
             state,
         )
-        if not self.reading.finished:
-            ask = Ask(self.lease.pair.study, window, self._planned_keys())
-            self.pages = read(source, ask, self.reading.cursor, self.definition, self.params.tables)
+        ask = Ask(self.lease.pair.study, reading.window, self._planned_keys())
+        pages = iter(()) if reading.finished else read(source, ask, reading.cursor, self.definition, self.params.tables)
+        return _Live(reading, writer, pages)
 
     def _window(self, watermark: datetime | None) -> Window | None:
         if self.params.end is None:
@@ -256,52 +302,8 @@ class ExportJob:
             watermark_before=reading.watermark,
         )
 
-    def _read(self, budget: Budget) -> bool:
-        """Read and write page by page; True when the source has no more, False when the budget is spent."""
-        reading, writer = self.reading, self.writer
-        assert reading is not None
-        assert writer is not None
-        for page in self.pages or ():
-            if page.missing:
-                raise _missing(page)
-            writer.add(page.records)
-            reading.cursor = page.cursor
-            reading.skipped["filtered"] += page.filtered
-            reading.skipped["deleted"] += page.deleted
-            if page.records:
-                reading.last_millis = page.records[-1].time_millis
-            if page.cursor is not None and budget.spent():
-                return False
-        reading.finished = True
-        self.pages = None
-        return True
-
-    def _pause(self) -> PassResult:
-        reading, writer = self.reading, self.writer
-        assert reading is not None
-        assert writer is not None
-        return PassResult(
-            complete=False,
-            progress=Progress(self._percent(), writer.records, writer.bytes, description="reading"),
-            state=reading.to_state(writer.state()),
-            window=reading.window,
-            watermark_before=reading.watermark,
-        )
-
-    def _percent(self) -> int | None:
-        """How far through the window the last record lies; unknown for an override. Never 100 before the commit."""
-        reading = self.reading
-        if reading is None or reading.window is None or reading.last_millis is None:
-            return None
-        span = reading.window.end - reading.window.start
-        done = from_millis(reading.last_millis) - reading.window.start
-        return max(0, min(99, int(done * 100 / span)))
-
-    def _seal_and_deliver(self, budget: Budget) -> PassResult:
-        reading, writer = self.reading, self.writer
-        assert reading is not None
-        assert writer is not None
-        written = writer.finish()
+    def _seal_and_deliver(self, live: _Live, budget: Budget) -> PassResult:
+        reading, written = live.reading, live.writer.finish()
         moves = not self.params.ignore_watermark and reading.window is not None
         head = self.head if moves and self.head and self.head.end == reading.watermark else None
         after = reading.window.end if moves and reading.window else None
@@ -338,9 +340,7 @@ class ExportJob:
                 ended=State.CANCELLED,
                 window=reading.window,
             )
-        ended = self._complete_seal(self.seal, budget)
-        assert ended is not None, "our own seal ends our own operation"
-        return ended
+        return self._complete_seal(self.seal, budget) or self.run(None, budget)
 
     def _complete_seal(self, seal: Seal, budget: Budget) -> PassResult | None:
         """Deliver and commit a sealed window; None when it was another operation's and our own work can begin.
@@ -395,7 +395,7 @@ def _published(previous: bytes | None, seal: Seal) -> int:
 
 
 def _media_type(definition: Definition) -> str:
-    """What the objects say they are. A compressed file is one, not an encoding of another: readers get what was hashed."""
+    """What an object says it is. A compressed file is one, not an encoding of another: readers get what was hashed."""
     if definition.format.compression != "none":
         return "application/gzip"
     return MEDIA_TYPES.get(definition.format.type, "application/octet-stream")

@@ -17,6 +17,7 @@ QUEUE_VISIBILITY_SECONDS = 1800
 SILENCE = timedelta(seconds=2 * QUEUE_VISIBILITY_SECONDS)
 """After this long without a word from anybody, an operation's message is taken for lost and sent again."""
 
+
 class Budget(Protocol):
     """How long a pass may go on."""
 

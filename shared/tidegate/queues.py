@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate.awserrors import translate
-from tidegate.job import Task
 from tidegate.errors import RetriableError
+from tidegate.job import Task
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

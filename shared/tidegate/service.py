@@ -1,4 +1,4 @@
-"""What may be asked of Tidegate: submit, preview, list, get, define, check. The commands and the functions call this."""
+"""What may be asked of Tidegate: submit, preview, list, get, define, check. Commands and functions call this."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from tidegate.accept import Acceptance, Origin, current_definition, operations_of
 from tidegate.definition import from_document
+from tidegate.definition_schema import validate
 from tidegate.errors import RejectedError
 from tidegate.instants import floor_millis, rfc3339
 from tidegate.model import (
@@ -66,13 +67,14 @@ class Service:
     acceptance: Acceptance
     source_of: Callable[[Definition], Source]
     rejects: DeadLetters
+    clock: Callable[[], datetime]
 
     def submit(self, request: Request, origin: Origin, now: datetime) -> list[str]:
         """Accept a checked request; the ids of its operations. Idempotent under its id. Raises RejectedError."""
         return self.acceptance.accept(request, origin, now)
 
     def refuse(self, body: str, error: RejectedError, origin: Origin, sent_at: datetime) -> None:
-        """Refuse a bad request: an operation in state REJECTED says why, and the body goes unchanged to the dead letters.
+        """Refuse a bad request: an operation in state REJECTED says why, the body goes unchanged to the dead letters.
 
         May be repeated after a crash: the operation is written once (its id is derived from the message), and a dead
         letter is rather kept twice than not at all.
@@ -100,11 +102,12 @@ class Service:
         self.rejects.keep(body, error.code, f"{error.message} {error.remedy}".strip())
         logger.warning("request refused", extra={"requestId": request_id, "errorCode": error.code})
 
-    def request_operations(self, request_id: str, now: datetime) -> list[Operation] | None:
+    def request_operations(self, request_id: str) -> list[Operation] | None:
         """The operations of a request, strongly consistent; None while it has been neither accepted nor refused.
 
         A refusal is found in the listing of operations, which may lag by a moment.
         """
+        now = self.clock()
         row = self.ledger.requests.read(request_id, now)
         if row is not None:
             wanted = operations_of(request_id, row.acceptedAt, row.content)
@@ -116,21 +119,21 @@ class Service:
         return None
 
     def operations(
-        self, now: datetime, state: State | None = None, study: str | None = None, limit: int | None = 100
+        self, state: State | None = None, study: str | None = None, limit: int | None = 100
     ) -> list[Operation]:
         """Operations that have not expired, newest first, narrowed and at most `limit` of them (None: all)."""
         found = []
-        for operation in self._stored(now):
+        for operation in self._stored(self.clock()):
             if state in (None, operation.state) and study in (None, operation.study):
                 found.append(operation)
                 if limit is not None and len(found) >= limit:
                     break
         return found
 
-    def operation(self, operation_id: str, now: datetime) -> Operation | None:
+    def operation(self, operation_id: str) -> Operation | None:
         """One operation, strongly consistent; None where there is none or it has expired."""
         operation = self.ledger.operations.read(operation_id)
-        return None if operation is None or _expired(operation, now) else operation
+        return None if operation is None or _expired(operation, self.clock()) else operation
 
     def preview(self, body: str, now: datetime) -> list[Preview]:
         """What a request would do for each study now; reads only. Raises RejectedError as acceptance would."""
@@ -149,8 +152,6 @@ class Service:
 
         Idempotent: the same document again makes no new version.
         """
-        from tidegate.definition_schema import validate
-
         checked = validate(document)
         export = checked["exportId"]
         version = self.ledger.exports.put(export, checked, actor, floor_millis(now))

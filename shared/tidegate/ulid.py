@@ -1,6 +1,7 @@
 """ULIDs (https://github.com/ulid/spec): 48 bits of milliseconds and 80 bits that make them unique, sorted by time.
 
-An operation's id is derived, not drawn: the same request and study give the same id, so that acceptance can be repeated.
+An operation's id is derived, not drawn: the same request and study give the same id, so that acceptance can be
+repeated.
 """
 
 from __future__ import annotations

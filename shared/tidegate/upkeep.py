@@ -1,4 +1,4 @@
-"""What the tick does every minute: wake what slept, rescue what fell silent, close what is dead, forget what was deleted.
+"""What the tick does: wake what slept, rescue what fell silent, close what is dead, forget what was deleted.
 
 Each task is repeatable and stands alone: a task that fails is reported and the others still run.
 """
@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tidegate.job import SILENCE, Task
 from tidegate.errors import TidegateError
 from tidegate.instants import rfc3339
+from tidegate.job import SILENCE, Task
 from tidegate.model import DEFAULT_EXPORT, Failure, Operation, Pair, State
 from tidegate.queues import DeadLetters, WorkQueue
 from tidegate.store.ledger import Ledger
@@ -64,7 +64,7 @@ class Upkeep:
                 task(now, report)
             except TidegateError as error:
                 report.errors += 1
-                logger.error("a task of the tick failed", extra={"task": task.__name__, "reason": str(error)})
+                logger.exception("a task of the tick failed", extra={"task": task.__name__, "reason": str(error)})
         return report
 
     def send_due(self, now: datetime, report: Report) -> None:
@@ -104,7 +104,7 @@ class Upkeep:
         try:
             task = Task.of_body(json.loads(letter["body"]))
         except (ValueError, KeyError, TypeError, AttributeError):
-            logger.error("a dead letter is no work message", extra={"messageId": letter["id"]})
+            logger.exception("a dead letter is no work message", extra={"messageId": letter["id"]})
             return None
         return self.ledger.operations.read(task.operation_id)
 
@@ -155,7 +155,7 @@ class Upkeep:
         self.ledger.pairs.bury(pair, now)
 
     def measure_lag(self, now: datetime, report: Report) -> None:
-        """How far the oldest watermark of an enabled, regularly exported study lies behind: a schedule that never fires shows here.
+        """How far the oldest watermark of a regularly exported study lies behind: a schedule that never fires shows here.
 
         Only the default export has studies that every schedule covers; a study that has no watermark yet counts once
         it has been worked on.

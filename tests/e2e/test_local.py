@@ -1,20 +1,23 @@
 """The embedded AWS itself, with template.yaml and small functions that do what a test asks of them."""
 
 import json
+import socket
+import struct
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import listening, processes_of
-from waiting import wait_for
 
-from tidegate_local.launcher import HOST, LocalStackError, PortTakenError
+from tidegate_local.errors import LocalStackError, PortTakenError
+from tidegate_local.launcher import HOST
 from tidegate_local.overlay import load_template
 from tidegate_local.stack import PROJECT, STACK_NAME, LocalStack
+from tidegate_local.waiting import wait_for
 
 PROBES = Path(__file__).with_name("probes")
+LISTEN = "0A"  # the state of a listening socket in /proc/net
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
@@ -136,26 +139,31 @@ def test_nothing_is_left_when_it_stops() -> None:
 
 def test_a_taken_port_is_refused_by_name(probed: LocalStack) -> None:
     taken = LocalStack(port=probed.emulator.port, functions=PROBES)
-    with pytest.raises(PortTakenError, match=rf"Port {probed.emulator.port} of {HOST}.*--port"):
-        taken.start()
+    with pytest.raises(PortTakenError, match=rf"Port {probed.emulator.port} of {HOST}.*--port"), taken:
+        pass
 
 
 def test_a_missing_emulator_says_how_to_install_it(tmp_path: Path) -> None:
     with pytest.raises(LocalStackError, match="make install"):
-        LocalStack(venv=tmp_path).start()
+        LocalStack(venv=tmp_path, functions=PROBES).start()
 
 
-def test_a_failed_deployment_names_the_resource_and_the_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("resource", "reason"),
+    [
+        ("Type: AWS::SQS::Queue, Properties: {VisibilityTimeout: 99999}", r"AWS::SQS::Queue\): .*VisibilityTimeout"),
+        (
+            "Type: AWS::S3::Bucket, Properties: {BucketName: tidegate-local-code}",
+            r"AWS::S3::Bucket\): .*already exists",
+        ),
+    ],
+)
+def test_a_failed_deployment_names_the_resource_and_the_reason(tmp_path: Path, resource: str, reason: str) -> None:
     template = tmp_path / "template.yaml"
-    template.write_text(
-        "Resources:\n"
-        "  Broken:\n"
-        "    Type: AWS::Lambda::EventSourceMapping\n"
-        "    Properties: {FunctionName: nobody, EventSourceArn: 'arn:aws:sqs:us-east-1:000000000000:nothing'}\n"
-    )
+    template.write_text(f"Resources: {{Fine: {{Type: AWS::SQS::Queue}}, Broken: {{{resource}}}}}\n")
     broken = LocalStack(template=template, functions=PROBES)
-    with pytest.raises(LocalStackError, match=r"Broken \(AWS::Lambda::EventSourceMapping\): .*nobody"):
-        broken.start()
+    with pytest.raises(LocalStackError, match=rf"Broken \({reason}"), broken:
+        pass
     assert not broken.emulator.directory.exists()
 
 
@@ -199,8 +207,8 @@ def worked(stack: LocalStack) -> list[dict[str, Any]]:
 
 
 def hidden(stack: LocalStack, queue: str) -> int:
-    name = "ApproximateNumberOfMessagesNotVisible"
-    return int(stack.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
+    answer = stack.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessagesNotVisible"])
+    return int(answer["Attributes"]["ApproximateNumberOfMessagesNotVisible"])
 
 
 def dead_letters(stack: LocalStack) -> list[Any]:
@@ -215,3 +223,48 @@ def at_least(count: int, found: list[Any]) -> list[Any]:
 
 def group(stack: LocalStack) -> list[int]:
     return processes_of(stack.emulator.process_group)
+
+
+def processes_of(group: int) -> list[int]:
+    """Return the ids of the living processes in the process group `group`."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # After the name, which may hold spaces and brackets: state, parent, group.
+            state, _parent, its_group = status.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue  # it ended while we looked
+        if int(its_group) == group and state != "Z":
+            found.append(int(status.parent.name))
+    return found
+
+
+def listening(processes: list[int]) -> set[tuple[str, int]]:
+    """Return the addresses and ports on which the `processes` listen for TCP."""
+    sockets = {inode for process in processes for inode in _sockets_of(process)}
+    found = set()
+    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTEN and fields[9] in sockets:
+                address, port = fields[1].split(":")
+                found.add((socket.inet_ntop(family, _network_order(address)), int(port, 16)))
+    return found
+
+
+def _sockets_of(process: int) -> set[str]:
+    found = set()
+    for entry in Path(f"/proc/{process}/fd").iterdir():
+        try:
+            target = str(entry.readlink())
+        except OSError:
+            continue  # closed while we looked
+        if target.startswith("socket:["):
+            found.add(target[len("socket:[") : -1])
+    return found
+
+
+def _network_order(text: str) -> bytes:
+    """Turn the kernel's words, which are in this machine's byte order, into an address."""
+    raw = bytes.fromhex(text)
+    return struct.pack(f">{len(raw) // 4}I", *struct.unpack(f"={len(raw) // 4}I", raw))

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from waiting import wait_for
 
 from tidegate_local.launcher import HOST, free_port
 from tidegate_local.overlay import load_template
 from tidegate_local.stack import OUTPUTS_FILE, PROJECT
+from tidegate_local.waiting import wait_for
 
 TIDEGATE = Path(sys.executable).with_name("tidegate")
 
@@ -42,7 +42,7 @@ class Running:
 def running(directory: Path, *options: str) -> Iterator[Running]:
     temporary = directory / "temporary"
     temporary.mkdir(exist_ok=True)
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603  # our own command
         [TIDEGATE, "local", "up", *options],
         cwd=directory,
         env={**os.environ, "TMPDIR": str(temporary)},

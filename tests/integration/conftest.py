@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
+from integration.faults import Faults
 from integration.world import Clock, World, build
 
 
@@ -14,7 +15,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def world(clock: Clock) -> Iterator[World]:
-    """An empty stack on moto, at noon of 10 March 2026 UTC."""
+def world(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """An empty stack on moto, at noon of 10 March 2026 UTC; messages become visible and files age by the test's clock."""
+    monkeypatch.setattr("moto.sqs.models.unix_time", lambda: clock().timestamp())
+    monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda: clock().timestamp() * 1000)
+    monkeypatch.setattr("moto.s3.models.utcnow", lambda: clock().replace(tzinfo=None))
     with mock_aws():
         yield build(clock)
+
+
+@pytest.fixture
+def faults(world: World) -> Faults:
+    """What sees and breaks the AWS calls of the world."""
+    return Faults().watch(world.stack.clients)

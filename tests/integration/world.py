@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+
 from tidegate.accept import Origin
 from tidegate.bootstrap import AWSClients, Stack
 from tidegate.engine import Engine, Verdict
@@ -193,7 +194,7 @@ class World:
         return answer.get("Messages", [])
 
     def states(self) -> set[State]:
-        return {operation.state for operation in self.stack.service().operations(self.clock(), limit=None)}
+        return {operation.state for operation in self.stack.service().operations(limit=None)}
 
 
 @dataclass

@@ -1,6 +1,8 @@
 """Records, definitions and a store in memory for the tests of formats and parts."""
 
 import gzip
+import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -35,6 +37,28 @@ MIX: list[dict[str, AttributeValue]] = [
         "nothing": {"S": "x"},
     },
 ]
+
+
+def meant(value: AttributeValue) -> Any:
+    """What a reader should get, numbers as exact decimals."""
+    ((kind, raw),) = value.items()
+    simple: dict[str, Any] = {
+        "S": lambda: raw,
+        "BOOL": lambda: raw,
+        "NULL": lambda: None,
+        "N": lambda: Decimal(raw),
+        "B": lambda: b64encode(raw).decode(),
+        "L": lambda: [meant(x) for x in raw],
+        "M": lambda: {name: meant(x) for name, x in raw.items()},
+        "SS": lambda: sorted(raw),
+        "NS": lambda: sorted(Decimal(x) for x in raw),
+        "BS": lambda: [b64encode(x).decode() for x in sorted(raw)],
+    }
+    return simple[kind]()
+
+
+def exactly(text: str | bytes) -> Any:
+    return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
 def record(values: Mapping[str, AttributeValue], *, key: str | None = None) -> Record:

@@ -8,8 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from part_samples import MIX, wire_records
-from test_formats_json import exactly, meant
+from unit.part_samples import MIX, exactly, meant, wire_records
 
 from tidegate.columns import named
 from tidegate.formats import MISSING, Column, UnwritableValueError, format_of

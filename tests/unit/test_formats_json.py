@@ -1,14 +1,14 @@
 """JSON and JSONL: what is in the file is what was in the table."""
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from part_samples import MIX, wire_records, wire_values
+from unit.part_samples import MIX, exactly, meant, wire_records, wire_values
 
 from tidegate.columns import named
 from tidegate.errors import FatalError
@@ -19,28 +19,6 @@ from tidegate.model import AttributeValue, FormatSpec
 
 JSONL = format_of(FormatSpec(type="JSONL"))
 ARRAY = format_of(FormatSpec(type="JSON"))
-
-
-def meant(value: AttributeValue) -> Any:
-    """What a reader should get, numbers as exact decimals."""
-    ((kind, raw),) = value.items()
-    simple: dict[str, Any] = {
-        "S": lambda: raw,
-        "BOOL": lambda: raw,
-        "NULL": lambda: None,
-        "N": lambda: Decimal(raw),
-        "B": lambda: b64encode(raw).decode(),
-        "L": lambda: [meant(x) for x in raw],
-        "M": lambda: {name: meant(x) for name, x in raw.items()},
-        "SS": lambda: sorted(raw),
-        "NS": lambda: sorted(Decimal(x) for x in raw),
-        "BS": lambda: [b64encode(x).decode() for x in sorted(raw)],
-    }
-    return simple[kind]()
-
-
-def exactly(text: str | bytes) -> Any:
-    return json.loads(text, parse_float=Decimal, parse_int=Decimal)
 
 
 def one(values: dict[str, AttributeValue]) -> bytes:

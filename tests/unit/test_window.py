@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tidegate.instants import compact, from_millis, rfc3339, to_millis
@@ -251,4 +251,7 @@ def test_days_that_end_at_local_midnight_tile_the_calendar(day: date, time_zone:
     def midnight(of: date) -> datetime:
         return datetime(of.year, of.month, of.day, tzinfo=local_zone).astimezone(UTC)
 
-    assert generated_start(DAILY, midnight(day + timedelta(days=1)), time_zone) == midnight(day)
+    next_day = day + timedelta(days=1)
+    # The 29th of December 2011 ended in Apia when the 31st began, and "a day before the 31st" has no length: see above.
+    assume(midnight(next_day).astimezone(local_zone).date() == next_day)
+    assert generated_start(DAILY, midnight(next_day), time_zone) == midnight(day)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,18 +21,18 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from tidegate_local.errors import LocalStackError
 from tidegate_local.exported import Export, download
-from tidegate_local.launcher import LocalStackError
 from tidegate_local.samples import STUDIES, Item, sample_records, sample_studies
 from tidegate_local.stack import LocalStack
 from tidegate_local.up import terminated_like_interrupted
+from tidegate_local.waiting import wait_for
 
 FOLDER = Path(".tidegate") / "demo"
 SEED = 2026
 AT_FIRST = 1200
 NEW = 75
 DONE_WITHIN_SECONDS = 120.0
-LOOK_EVERY_SECONDS = 0.2
 FINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "REJECTED"})
 LINES_SHOWN = 5
 PUT_AT_A_TIME = 25  # BatchWriteItem's own limit
@@ -130,27 +129,29 @@ class _Demo:
 
     def _follow(self, request_id: str) -> None:
         """Show the request's operations as they go. Raises LocalStackError unless all of them succeed in time."""
-        deadline = time.monotonic() + DONE_WITHIN_SECONDS
         tasks: dict[str, TaskID] = {}
-        operations: list[Mapping[str, Any]] = []
+
+        def ended() -> Sequence[Mapping[str, Any]] | None:
+            operations = list(self._operations(request_id))
+            for row in operations:
+                study = _text(row, "study") or "(refused)"
+                if study not in tasks:
+                    tasks[study] = progress.add_task(study, total=100)
+                done = json.loads(_text(row, "progress") or "{}")
+                completed = 100 if _text(row, "state") in FINAL else done.get("percent")
+                label = f"{study}: {_text(row, 'state')}, {done.get('records', 0):,} records"
+                progress.update(tasks[study], completed=completed, description=label)
+            refused = any(_text(row, "state") == "REJECTED" for row in operations)
+            complete = len(operations) == len(STUDIES) and all(_text(row, "state") in FINAL for row in operations)
+            return operations if refused or complete else None
+
         with self._progress(TaskProgressColumn()) as progress:
-            while len(operations) < len(STUDIES) or any(_text(row, "state") not in FINAL for row in operations):
-                if time.monotonic() > deadline:
-                    raise self._unexpected(
-                        f"request {request_id} was not done within {DONE_WITHIN_SECONDS:.0f} seconds"
-                    )
-                operations = list(self._operations(request_id))
-                for row in operations:
-                    study = _text(row, "study") or "(refused)"
-                    if study not in tasks:
-                        tasks[study] = progress.add_task(study, total=100)
-                    done = json.loads(_text(row, "progress") or "{}")
-                    completed = 100 if _text(row, "state") in FINAL else done.get("percent")
-                    label = f"{study}: {_text(row, 'state')}, {done.get('records', 0):,} records"
-                    progress.update(tasks[study], completed=completed, description=label)
-                if any(_text(row, "state") == "REJECTED" for row in operations):
-                    break
-                time.sleep(LOOK_EVERY_SECONDS)
+            operations = wait_for(
+                ended,
+                what=f"the operations of request {request_id}",
+                within=DONE_WITHIN_SECONDS,
+                remedy=f"What the functions printed is in {self._stack.function_log}.",
+            )
         failed = [row for row in operations if _text(row, "state") != "SUCCEEDED"]
         if failed:
             reasons = "; ".join(f"{_text(row, 'study')} {_text(row, 'state')}: {_text(row, 'error')}" for row in failed)
@@ -197,7 +198,8 @@ class _Demo:
         for line in export.lines()[:LINES_SHOWN]:
             self._console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
         self._console.print(f"\n[bold]Its manifest, written last[/]: {export.manifest_path}", soft_wrap=True)
-        self._console.print_json(data=export.manifest)
+        members = (f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in export.manifest.items())
+        self._console.print("{", ",\n".join(members), "}\n", sep="\n", markup=False, soft_wrap=True)
 
     def _show_watermarks(self, end: datetime) -> None:
         """Show the watermarks. Raises LocalStackError unless each study's is `end`."""

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
@@ -17,7 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tidegate.errors import TidegateError
+from tidegate_local.errors import LocalStackError, PortTakenError, TooLateError
+from tidegate_local.waiting import wait_for
 
 HOST = "127.0.0.1"
 REGION = "us-east-1"
@@ -27,18 +27,6 @@ READY_WITHIN_SECONDS = 60.0
 STOP_WITHIN_SECONDS = 3.0
 TRIES_FOR_A_FREE_PORT = 3
 OTHER_PORT = "Stop the program that listens there, or choose another port with --port."
-
-
-class LocalStackError(TidegateError):
-    """The embedded AWS could not do what it was asked to."""
-
-    default_code = "LOCAL_STACK"
-
-
-class PortTakenError(LocalStackError):
-    """Another program listens on the port that was asked for."""
-
-    default_code = "PORT_TAKEN"
 
 
 def free_port() -> int:
@@ -211,19 +199,21 @@ class Emulator:
         }
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes], identity: str) -> None:
-        deadline = time.monotonic() + READY_WITHIN_SECONDS
-        while not self._is_ready(identity):
+        def is_ready() -> bool:
             if process.poll() is not None:
-                lines = self._last_lines()
-                if "already in use" in lines:
-                    raise PortTakenError(f"Another program took port {self.port} of {HOST} first.", remedy=OTHER_PORT)
-                raise LocalStackError(f"The embedded AWS did not start (exit code {process.returncode}).{lines}")
-            if time.monotonic() > deadline:
-                raise LocalStackError(
-                    f"The embedded AWS did not answer on {self.endpoint_url} "
-                    f"within {READY_WITHIN_SECONDS:.0f} seconds.{self._last_lines()}"
-                )
-            time.sleep(0.05)
+                raise self._why_it_ended(process.returncode)
+            return self._is_ready(identity)
+
+        try:
+            wait_for(is_ready, what=f"{self.endpoint_url}", within=READY_WITHIN_SECONDS, every=0.05)
+        except TooLateError as error:
+            raise LocalStackError(f"The embedded AWS does not answer. {error.message}{self._last_lines()}") from error
+
+    def _why_it_ended(self, code: int) -> LocalStackError:
+        lines = self._last_lines()
+        if "already in use" in lines:
+            return PortTakenError(f"Another program took port {self.port} of {HOST} first.", remedy=OTHER_PORT)
+        return LocalStackError(f"The embedded AWS did not start (exit code {code}).{lines}")
 
     def _is_ready(self, identity: str) -> bool:
         """Tell whether this very emulator answers: another one on the same port has another identity."""

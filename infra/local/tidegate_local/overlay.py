@@ -5,6 +5,7 @@
 - AWS::Scheduler::Schedule becomes AWS::Events::Rule with the same payload: the emulator does not put the scheduled
   time into the payload of a schedule. Rules are in UTC, so a schedule with another time zone fires at that wall-clock
   time in UTC here.
+- A role that may send, delete or change one SQS message may do so in batches by name: on AWS the one right covers both.
 - An event source starts no more functions at a time than this machine has processors.
 - Statements that refuse plain HTTP are left out: the emulator speaks nothing else.
 - `Fn::Join` over a list parameter in Conditions becomes the parameter: there the emulator knows no Join, and has the
@@ -27,7 +28,7 @@ from typing import Any
 
 import yaml
 
-from tidegate_local.launcher import LocalStackError
+from tidegate_local.errors import LocalStackError
 from tidegate_local.runtime import LOG_VARIABLE
 
 FUNCTION = "AWS::Serverless::Function"
@@ -35,6 +36,8 @@ EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
 SCHEDULE = "AWS::Scheduler::Schedule"
 NESTED = {"AWS::Serverless::Application": "Location", "AWS::CloudFormation::Stack": "TemplateURL"}
 RESOURCE_POLICIES = {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"}
+ROLE = "AWS::IAM::Role"
+ONE_RIGHT_FOR_BOTH = ("sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
 PLAIN_HTTP = {"Bool": {"aws:SecureTransport": "false"}}
 # More processes than this at a time would only wait for each other here; it is the least that AWS allows, too.
 MOST_AT_A_TIME = max(2, os.cpu_count() or 2)
@@ -105,6 +108,8 @@ class _Packer:
             return self._function(name, resource)
         if kind == SCHEDULE:
             return _rule(resource)
+        if kind == ROLE:
+            return {**resource, "Properties": _with_batch_actions(resource["Properties"])}
         if kind == EVENT_SOURCE and "ScalingConfig" in resource["Properties"]:
             scaling = {"MaximumConcurrency": MOST_AT_A_TIME}
             return {**resource, "Properties": {**resource["Properties"], "ScalingConfig": scaling}}
@@ -208,6 +213,19 @@ def _without_join(condition: object) -> object:
     if isinstance(condition, list):
         return [_without_join(part) for part in condition]
     return condition
+
+
+def _with_batch_actions(value: object) -> object:
+    """Return `value`, a part of a role, with the batch form beside each SQS action that has one."""
+    if isinstance(value, list):
+        return [_with_batch_actions(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    parts = {key: _with_batch_actions(part) for key, part in value.items()}
+    if actions := value.get("Action"):
+        named = [actions] if isinstance(actions, str) else list(actions)
+        parts["Action"] = named + [f"{action}Batch" for action in named if action in ONE_RIGHT_FOR_BOTH]
+    return parts
 
 
 def _only_refuses_plain_http(resource: Template) -> bool:

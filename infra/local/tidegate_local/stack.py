@@ -3,7 +3,6 @@
 import json
 import os
 import tempfile
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -14,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 import boto3
 from botocore.config import Config
 
-from tidegate_local.launcher import ACCESS_KEY, REGION, SECRET_KEY, Emulator, LocalStackError
+from tidegate_local.errors import LocalStackError
+from tidegate_local.launcher import ACCESS_KEY, REGION, SECRET_KEY, Emulator
 from tidegate_local.overlay import TEMPLATE_KEY, Deployable, deployable
+from tidegate_local.waiting import wait_for
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -29,7 +30,6 @@ STACK_NAME = "tidegate"
 CODE_BUCKET = "tidegate-local-code"
 OUTPUTS_FILE = Path(".tidegate") / "outputs.json"
 DEPLOYED_WITHIN_SECONDS = 120.0
-BUSY = ("_IN_PROGRESS",)
 # What the template asks for and has no default, because on AWS an alarm without a receiver would be silent.
 REQUIRED_PARAMETERS = {"AlarmEmail": "local@example.org"}
 # The failures that only follow from another one say so; the first other one is the cause.
@@ -185,23 +185,29 @@ class LocalStack:
             raise LocalStackError(f"The embedded AWS refused the template {self._template}: {error}") from error
 
     def _wait_until_deployed(self) -> dict[str, str]:
-        deadline = time.monotonic() + DEPLOYED_WITHIN_SECONDS
-        while True:
+        def deployed() -> Mapping[str, Any] | None:
             stack: Mapping[str, Any] = self.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]
             status = stack["StackStatus"]
             if status == "CREATE_COMPLETE":
-                return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-            if not status.endswith(BUSY):
-                raise LocalStackError(f"The template {self._template} could not be deployed. {self._first_failure()}")
-            if time.monotonic() > deadline:
-                raise LocalStackError(
-                    f"The template {self._template} was not deployed within {DEPLOYED_WITHIN_SECONDS:.0f} seconds; "
-                    f"its state is {status}.",
-                    remedy=f"The emulator's own log may tell why: {self.emulator.log}",
-                )
-            time.sleep(0.1)
+                return stack
+            if status.endswith("_IN_PROGRESS"):
+                return None
+            raise LocalStackError(f"The template {self._template} could not be deployed. {self._first_failure()}")
+
+        stack = wait_for(
+            deployed,
+            what=f"the deployment of {self._template}",
+            within=DEPLOYED_WITHIN_SECONDS,
+            remedy=f"The emulator's own log may tell why: {self.emulator.log}",
+        )
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def _first_failure(self) -> str:
+        """Tell which resource failed first, and why. What was found before anything was made comes before the rest."""
+        for found in self.cloudformation.describe_events(StackName=STACK_NAME)["OperationEvents"]:
+            if found.get("EventType") == "VALIDATION_ERROR":
+                reason = found.get("ValidationStatusReason")
+                return f"{found.get('LogicalResourceId')} ({found.get('ResourceType')}): {reason}"
         events = self.cloudformation.describe_stack_events(StackName=STACK_NAME)["StackEvents"]
         for event in reversed(events):
             reason = event.get("ResourceStatusReason", "")

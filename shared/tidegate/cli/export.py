@@ -163,7 +163,7 @@ def _answer(session: Session, request_id: str, operations: Sequence[Operation]) 
         return
     from tidegate.cli.sheets import operations_table  # noqa: PLC0415  # rich is for people
 
-    session.out.print(operations_table(operations, session.now()))
+    session.out.print(operations_table(operations, session.now(), session.out.width))
     session.say(f"Request {request_id}, accepted {rfc3339(operations[0].created_at)}.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from tidegate.errors import RejectedError, TidegateError, UsageError
 
@@ -53,8 +54,8 @@ def sentence(error: TidegateError) -> str:
 def explain(error: BaseException | None) -> TidegateError | None:
     """The TidegateError that tells what happened, or None for a bug, whose traceback is what is wanted.
 
-    Libraries and the service wrap botocore's errors, so the causes are looked through as well. Where AWS could not be
-    asked at all, that is what a person has to put right, whatever was tried.
+    Libraries and the service wrap botocore's errors, so the causes are looked through as well. The service says what
+    was tried, but its remedies are for functions: where AWS is the cause, the remedy for a person takes their place.
     """
     told: TidegateError | None = None
     seen: set[int] = set()
@@ -68,7 +69,8 @@ def explain(error: BaseException | None) -> TidegateError | None:
             if isinstance(error, BotoCoreError):
                 return _explain_no_answer(error)
             if isinstance(error, ClientError):
-                return told or _explain_refusal(error)
+                refusal = _explain_refusal(error)
+                return AwsError(told.message, code=told.code, remedy=refusal.remedy) if told else refusal
         error = error.__cause__ or getattr(error, "cause", None)
     return told
 
@@ -85,7 +87,8 @@ def _explain_no_answer(error: BotoCoreError) -> TidegateError:
     if isinstance(error, exceptions.NoRegionError):
         return AwsError("No AWS region is chosen.", code="NO_REGION", remedy="Set AWS_REGION, e.g. eu-west-1.")
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-        endpoint = error.kwargs.get("endpoint_url") or "AWS"
+        url = urlsplit(str(error.kwargs.get("endpoint_url") or ""))
+        endpoint = f"{url.scheme}://{url.netloc}" if url.netloc else "AWS's address"
         return AwsError(
             f"Nothing answers at {endpoint}.",
             code="NO_ANSWER",

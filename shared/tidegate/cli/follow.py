@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import typer
 
 from tidegate.cli.failures import INTERRUPTED, TimedOutError
-from tidegate.cli.session import Session, printable
-from tidegate.cli.sheets import count, note
+from tidegate.cli.session import Session
+from tidegate.cli.words import count, note, printable
 from tidegate.errors import RejectedError
 from tidegate.model import Operation, State
 

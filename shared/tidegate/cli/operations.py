@@ -15,9 +15,6 @@ from tidegate.cli.session import Session, enter
 from tidegate.model import Operation, State
 from tidegate.views import operation_json
 
-EVERY = 1_000_000_000
-"""More than there can be: the list leaves nothing out unless it is asked to."""
-
 operations = typer.Typer(
     no_args_is_help=True,
     help="What ran, what runs: one operation for each study of a request.",
@@ -42,13 +39,13 @@ def list_operations(
 ) -> None:
     """Every operation that has not expired, newest first."""
     session = enter(context, stack_name=stack, json=as_json)
-    found = session.service.operations(state=state, study=study, limit=limit or EVERY)
+    found = session.service.operations(state=state, study=study, limit=limit)
     if session.json:
         session.print_json([operation_json(operation) for operation in found])
         return
     from tidegate.cli.sheets import operations_table  # noqa: PLC0415  # rich is for people
 
-    session.out.print(operations_table(found, session.now()) if found else "No operations.")
+    session.out.print(operations_table(found, session.now(), session.out.width) if found else "No operations.")
 
 
 @operations.command(epilog=examples("tidegate operations show 01KFYMB9W0V2Q6T8X4Z1C3N5P7"))

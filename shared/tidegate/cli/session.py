@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, TextIO
 
 from tidegate.cli import stack
 from tidegate.cli.failures import sentence
+from tidegate.cli.words import printable
 from tidegate.errors import TidegateError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from typer import Context
 
-    from tidegate.cli.asks import Service
+    from tidegate.service import Service
 
 WIDTH_OF_A_PIPE = 240
 """Columns where nobody looks: wide, so that no cell is folded before another program reads it."""
@@ -104,10 +105,3 @@ def console(file: TextIO) -> Console:
 
     width = None if file.isatty() else WIDTH_OF_A_PIPE
     return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
-
-
-def printable(text: str, *, keep_lines: bool = False) -> str:
-    """The text with control characters spelt out: a tag or an id must not move a terminal's cursor."""
-    return "".join(
-        c if c.isprintable() or (keep_lines and c == "\n") else c.encode("unicode_escape").decode() for c in text
-    )

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from tidegate.cli.asks import Finding, Preview, Watermark
-from tidegate.cli.session import printable
-from tidegate.model import NO_TAG, Definition, Operation, State, Window
+from tidegate.cli.words import age, count, instant_text, note, printable, window_text
+from tidegate.model import NO_TAG, Definition, Operation, State
 
+if TYPE_CHECKING:
+    from tidegate.service import Preview, Watermark
+    from tidegate.sources import Finding
+
+ROOMY = 140
+"""Columns that the whole table of operations needs."""
 STYLES = {
     State.SLEEPING: "dim",
     State.NOT_STARTED: "",
@@ -22,23 +27,33 @@ STYLES = {
     State.CANCELLED: "yellow",
     State.REJECTED: "bold red",
 }
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
-def operations_table(operations: Iterable[Operation], now: datetime) -> Table:
-    """Operations, one a line, in the order in which they come."""
-    table = _table("operation", "state", "export", "study", "window", "records", "last action", "note")
+def operations_table(operations: Iterable[Operation], now: datetime, width: int) -> Table:
+    """Operations, one a line, in the order in which they come; with the most needed columns where `width` is small."""
+    if width < ROOMY:
+        table = _table("operation", "state", "study", "records", "last action")
+    else:
+        table = _table("operation", "state", "export", "study", "window", "records", "last action", "note")
     for operation in operations:
-        table.add_row(
-            operation.operation_id,
-            Text(operation.state, style=STYLES[operation.state]),
-            _cell(operation.export),
-            _cell(operation.study),
-            window_text(operation.window),
-            count(operation.progress.records),
-            age(operation.last_action_at, now),
-            printable(note(operation)),
-        )
+        pair, state = operation.pair, Text(operation.state, style=STYLES[operation.state])
+        records, last_action = count(operation.progress.records), age(operation.last_action_at, now)
+        if width < ROOMY:
+            if operation.error is not None and operation.state is not State.SUCCEEDED:
+                state.append(f" {printable(operation.error.code)}")
+            study = pair.watermark_key if pair else operation.study
+            table.add_row(operation.operation_id, state, _cell(study), records, last_action)
+        else:
+            table.add_row(
+                operation.operation_id,
+                state,
+                _cell(operation.export),
+                _cell(operation.study),
+                window_text(operation.window),
+                records,
+                last_action,
+                printable(note(operation)),
+            )
     return table
 
 
@@ -76,8 +91,8 @@ def operation_sheet(operation: Operation, now: datetime) -> Table:
         ("expires", operation.expiry),
     ):
         row(name, f"{instant_text(at)}  ({age(at, now)})" if at else "")
-    for name, value in (operation.result or {}).items():
-        row(f"result: {name}", _value_text(value))
+    for line in _lines(operation.result or {}):
+        row("result", printable(line))
     for at, message in operation.log:
         sheet.add_row("log", f"{instant_text(at)}  {printable(message)}")
     return sheet
@@ -85,13 +100,14 @@ def operation_sheet(operation: Operation, now: datetime) -> Table:
 
 def previews_table(previews: Iterable[Preview]) -> Table:
     """What a request would do, one (export, study) a line."""
-    table = _table("export", "study", "watermark", "window", "state", "note")
+    table = _table("export", "study", "watermark", "start", "end", "state", "note")
     for preview in previews:
         table.add_row(
             _cell(preview.pair.export),
             _cell(preview.pair.study),
             instant_text(preview.watermark) or "none",
-            window_text(preview.window),
+            instant_text(preview.window.start) if preview.window else "-",
+            instant_text(preview.window.end) if preview.window else "-",
             str(preview.state),
             printable(preview.note),
         )
@@ -134,58 +150,24 @@ def findings_table(findings: Iterable[Finding]) -> Table:
     return table
 
 
-def note(operation: Operation) -> str:
-    """What is most worth knowing of an operation in a few words."""
-    if operation.error is not None and operation.state is not State.SUCCEEDED:
-        return f"{operation.error.code}: {operation.error.message}"
-    if operation.state is State.SLEEPING and operation.start_after is not None:
-        return f"starts after {instant_text(operation.start_after)}"
-    if operation.outcome is not None:
-        return operation.outcome
-    percent = "" if operation.progress.percent is None or operation.state.final else f"{operation.progress.percent} %"
-    return " ".join(filter(None, (percent, operation.progress.description)))
-
-
-def instant_text(instant: datetime | None) -> str:
-    """`2026-01-31 00:00:00Z` in UTC, with milliseconds only where there are some; empty for None."""
-    if instant is None:
-        return ""
-    utc = instant.astimezone(UTC).replace(tzinfo=None)
-    return utc.isoformat(" ", "milliseconds" if utc.microsecond else "seconds") + "Z"
-
-
-def window_text(window: Window | None) -> str:
-    """`start to end`, end exclusive; a dash where there is none, or none yet."""
-    return f"{instant_text(window.start)} to {instant_text(window.end)}" if window else "-"
-
-
-def age(instant: datetime, now: datetime) -> str:
-    """How long ago, or in how long, in the largest unit that gives a whole number: `5 min ago`, `in 40 s`."""
-    seconds = int((now - instant).total_seconds())
-    size, unit = next((u for u in _UNITS if abs(seconds) >= u[0]), _UNITS[-1])
-    amount = f"{abs(seconds) // size} {unit}"
-    return f"{amount} ago" if seconds >= 0 else f"in {amount}"
-
-
-def count(number: int) -> str:
-    """A whole number with thousands set apart: `1,234,567`."""
-    return f"{number:,}"
-
-
 def _progress_text(operation: Operation) -> str:
     progress = operation.progress
     percent = "" if progress.percent is None else f"{progress.percent} %, "
-    text = f"{percent}{count(progress.records)} records, {count(progress.bytes)} bytes, {progress.passes} passes"
+    passes = "1 pass" if progress.passes == 1 else f"{progress.passes} passes"
+    text = f"{percent}{count(progress.records)} records, {count(progress.bytes)} bytes, {passes}"
     return printable(f"{text}: {progress.description}" if progress.description else text)
 
 
-def _value_text(value: Any) -> str:
-    """A value of a result on lines of its own, nested ones by their path."""
+def _lines(value: Any, path: str = "") -> Iterator[str]:
+    """The values of a nested result, one a line with its path: `counts.skipped.filtered: 0`."""
     if isinstance(value, Mapping):
-        return "\n".join(f"{printable(str(key))}: {_value_text(part)}" for key, part in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "\n".join(_value_text(part) for part in value)
-    return "-" if value is None else printable(str(value))
+        for key, part in value.items():
+            yield from _lines(part, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for part in value:
+            yield from _lines(part, path)
+    elif value is not None:
+        yield f"{path}: {value}"
 
 
 def _cell(text: str | None) -> str:

@@ -17,8 +17,9 @@ from tidegate.json_text import LIMIT_BYTES
 from tidegate.settings import Settings
 
 if TYPE_CHECKING:
-    from tidegate.cli.asks import Service
+    from tidegate.service import Service
 
+DEFAULT_EXPORT_VARIABLE = "TIDEGATE_DEFAULT_EXPORT"
 OUTPUTS_FILE = Path(".tidegate") / "outputs.json"
 
 REQUIRED_OUTPUTS = {
@@ -51,12 +52,27 @@ class Stack:
         """What may be asked of the stack. The AWS libraries are loaded here, not when the program starts."""
         from tidegate import bootstrap  # noqa: PLC0415  # a second of imports that --help does not need
 
-        return bootstrap.service(self.settings)
+        return bootstrap.service(replace(self.settings, default_export=self._default_export()))
+
+    def _default_export(self) -> Mapping[str, Any]:
+        """The template's definition of `default`: in an output, or else in the intake function's environment."""
+        if self.settings.default_export:
+            return self.settings.default_export
+        import boto3  # noqa: PLC0415  # as above
+
+        functions = boto3.client("lambda", region_name=self.settings.region, endpoint_url=self.settings.endpoint_url)
+        intake = functions.get_function_configuration(FunctionName=self.settings.intake_function)
+        definition = json.loads(intake.get("Environment", {}).get("Variables", {}).get(DEFAULT_EXPORT_VARIABLE, "{}"))
+        if not definition:
+            raise UsageError(
+                f"The function {self.settings.intake_function} does not tell the definition of the export default.",
+                remedy="Deploy template.yaml of this version again.",
+            )
+        return dict(definition)
 
     def send(self, body: Mapping[str, Any]) -> None:
         """Put one request into the stack's request queue. Raises UsageError where it is larger than SPEC 2's limit."""
-        import boto3  # noqa: PLC0415  # as above
-        from botocore.config import Config  # noqa: PLC0415
+        from tidegate import bootstrap  # noqa: PLC0415  # as above
 
         text = json.dumps(body)
         if len(text.encode()) > LIMIT_BYTES:
@@ -64,11 +80,7 @@ class Stack:
                 f"The request has {len(text.encode())} bytes, and a request may have {LIMIT_BYTES}.",
                 remedy="Name fewer studies or tables at a time.",
             )
-        # A proxy is for the world outside, not for this machine's own address.
-        config = Config(proxies={}) if self.settings.endpoint_url else None
-        queue = boto3.client(
-            "sqs", region_name=self.settings.region, endpoint_url=self.settings.endpoint_url, config=config
-        )
+        queue = bootstrap.clients(self.settings).sqs
         queue.send_message(QueueUrl=self.settings.request_queue_url, MessageBody=text)
 
 
@@ -118,12 +130,12 @@ def _described_here(directory: Path) -> Stack:
     endpoint_url = outputs.get("endpointUrl")
     settings = _settings(outputs, str(path), stack="tidegate", region=outputs.get("region"), endpoint_url=endpoint_url)
     if endpoint_url is not None:
-        _use_local_credentials(str(endpoint_url), path)
+        _allow_local_endpoint(str(endpoint_url), path)
     return Stack(settings)
 
 
-def _use_local_credentials(endpoint_url: str, path: Path) -> None:
-    """Let an emulator on this machine be used without an AWS account; refuse one that is elsewhere.
+def _allow_local_endpoint(endpoint_url: str, path: Path) -> None:
+    """Let an emulator on this machine be used without an AWS account and past any proxy; refuse one that is elsewhere.
 
     The file lies in a directory that others may have filled: it must not lead requests that are signed with real
     credentials to their machine.
@@ -137,6 +149,9 @@ def _use_local_credentials(endpoint_url: str, path: Path) -> None:
         os.environ["AWS_ACCESS_KEY_ID"] = "test"
         os.environ["AWS_SECRET_ACCESS_KEY"] = "test"  # noqa: S105  # what every emulator takes
         os.environ.pop("AWS_SESSION_TOKEN", None)
+    # A proxy is for the world outside, not for this machine's own address.
+    around = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = ",".join(filter(None, (around, urlsplit(endpoint_url).hostname)))
 
 
 def is_loopback(url: str) -> bool:

@@ -8,7 +8,8 @@ import typer
 
 from tidegate.cli.failures import NotFoundError
 from tidegate.cli.options import JsonOption, StackOption, examples
-from tidegate.cli.session import enter, printable
+from tidegate.cli.session import enter
+from tidegate.cli.words import age, instant_text, printable
 from tidegate.model import DEFAULT_EXPORT
 from tidegate.views import watermark_json
 
@@ -54,7 +55,5 @@ def show(
     if session.json:
         session.print_json(watermark_json(of_export.export, of_export.study, of_export.at))
         return
-    from tidegate.cli.sheets import age, instant_text  # noqa: PLC0415  # rich is for people
-
     text = f"{of_export.export} {of_export.study}: {instant_text(of_export.at)} ({age(of_export.at, session.now())})"
     session.out.print(printable(text), soft_wrap=True)

@@ -42,7 +42,7 @@ class CSVFormat:
         try:
             return (",".join(cells) + "\r\n").encode()
         except UnicodeEncodeError:
-            column = ascii(next(name for name in names if not _is_unicode(name)))
+            column = next(name for name in names if not _is_unicode(name))
             raise UnwritableValueError(0, column, "has a name that is not Unicode text") from None
 
     def records(self, columns: Sequence[Column]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Binds row classes to a stack's tables. Importing a row needs no environment; two stacks in one process do not meet."""
+"""Binds row classes to a stack's tables: importing a row needs no environment, and two stacks do not meet."""
 
 from __future__ import annotations
 
@@ -28,9 +28,11 @@ class InstantAttribute(Attribute[datetime]):
     attr_type = STRING
 
     def serialize(self, value: datetime) -> str:
+        """The text that DynamoDB stores."""
         return rfc3339(value)
 
     def deserialize(self, value: str) -> datetime:
+        """The instant of a stored text."""
         return parse_rfc3339(value)
 
 
@@ -43,9 +45,11 @@ class MillisAttribute(Attribute[datetime]):
     attr_type = NUMBER
 
     def serialize(self, value: datetime) -> str:
+        """The text that DynamoDB stores."""
         return str(to_millis(value))
 
     def deserialize(self, value: str) -> datetime:
+        """The instant of a stored text."""
         try:
             return from_millis(int(value))
         except (ValueError, OverflowError):
@@ -57,7 +61,7 @@ class MillisAttribute(Attribute[datetime]):
 
 
 def connect(client: Any) -> Connection:
-    """A PynamoDB connection over a boto3 DynamoDB client, so that a process has one client, one pool, one set of hooks."""
+    """A PynamoDB connection over a boto3 client, so that a process has one client, one pool, one set of hooks."""
     connection = Connection(region=client.meta.region_name)
     connection._client = client  # noqa: SLF001  there is no public way to hand a client in
     return connection

@@ -14,7 +14,7 @@ from tidegate.store.binding import InstantAttribute, conditional
 
 
 class HistoryRow(Model):
-    """`stream` is `audit/<export>/<study>` or `config/<export>`; `eventId` sorts by time and makes a repeat harmless."""
+    """`stream` is `audit/<export>/<study>` or `config/<export>`; `eventId` makes a repeat harmless."""
 
     stream = UnicodeAttribute(hash_key=True)
     eventId = UnicodeAttribute(range_key=True)

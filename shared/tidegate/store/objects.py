@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,6 +20,7 @@ from tidegate.model import Piece
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CopySourceTypeDef
 
 READ_SIZE = 1 << 20
 COPIES_AT_ONCE = 8
@@ -74,9 +75,9 @@ class Objects:
     def _assemble(self, key: str, pieces: Sequence[Piece], content_type: str) -> None:
         upload = self.client.create_multipart_upload(Bucket=self.bucket, Key=key, ContentType=content_type)["UploadId"]
 
-        def copy(numbered: tuple[int, Piece]) -> dict[str, Any]:
+        def copy(numbered: tuple[int, Piece]) -> CompletedPartTypeDef:
             number, piece = numbered
-            source = {"Bucket": self.bucket, "Key": piece.key}
+            source: CopySourceTypeDef = {"Bucket": self.bucket, "Key": piece.key}
             done = self.client.upload_part_copy(
                 Bucket=self.bucket, Key=key, UploadId=upload, PartNumber=number, CopySource=source
             )

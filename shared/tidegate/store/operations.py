@@ -35,9 +35,11 @@ class ExpiryAttribute(Attribute[datetime]):
     attr_type = NUMBER
 
     def serialize(self, value: datetime) -> str:
+        """The text that DynamoDB stores."""
         return str(int(value.timestamp()))
 
     def deserialize(self, value: str) -> datetime:
+        """The instant of a stored text."""
         return datetime.fromtimestamp(int(value), UTC)
 
 
@@ -250,7 +252,7 @@ class OperationRow(Model):
     def save_retry(
         cls, operation: Operation, failure: Failure, now: datetime, look_at: datetime, *, counted: bool
     ) -> bool:
-        """Note an error after which the work is tried again. `counted`: it stays on the attempts (it was unexpected)."""
+        """Note an error after which the work is tried again. `counted`: it was unexpected and counts as an attempt."""
         actions: list[Action] = [
             cls.error.set(asdict(failure)),
             cls.lastActionAt.set(now),

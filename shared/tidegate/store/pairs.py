@@ -160,7 +160,7 @@ class PairRow(Model):
 
     @classmethod
     def bury(cls, pair: Pair, now: datetime) -> None:
-        """Forget lease, head and seal of a pair whose study is gone, and move the fence on, so that no run in flight counts."""
+        """Forget lease, head and seal of a pair whose study is gone, and move the fence on: no run in flight counts."""
         with translated(f"closing {pair.key}"):
             cls(pair.key).update(
                 actions=[

@@ -1,4 +1,4 @@
-"""Table ExportTime: how far each (export, study) has been exported. Exactly two attributes, so that it can be taken over."""
+"""Table ExportTime: how far each (export, study) is. Exactly two attributes, so that it can be taken over."""
 
 from __future__ import annotations
 

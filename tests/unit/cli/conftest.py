@@ -19,38 +19,16 @@ from tidegate.model import (
     Failure,
     FormatSpec,
     Operation,
-    Pair,
     Progress,
     SourceSpec,
     State,
     Trigger,
     Window,
 )
+from tidegate.service import Preview, Watermark
+from tidegate.sources import Finding
 
 NOW = datetime(2026, 2, 1, 0, 5, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Preview:
-    pair: Pair
-    state: str
-    window: Window | None
-    watermark: datetime | None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Watermark:
-    export: str
-    study: str
-    at: datetime
-
-
-@dataclass(frozen=True)
-class Finding:
-    ok: bool
-    what: str
-    remedy: str = ""
 
 
 @dataclass
@@ -79,7 +57,9 @@ class StandIn:
         self._ask("request_operations", request_id)
         return self._answer()
 
-    def operations(self, state: State | None = None, study: str | None = None, limit: int = 100) -> Sequence[Operation]:
+    def operations(
+        self, state: State | None = None, study: str | None = None, limit: int | None = 100
+    ) -> Sequence[Operation]:
         self._ask("operations", state, study, limit)
         return self.listed
 
@@ -218,25 +198,18 @@ def now() -> datetime:
     return NOW
 
 
-@pytest.fixture
-def make_preview() -> type[Preview]:
-    return Preview
-
-
-@pytest.fixture
-def make_watermark() -> type[Watermark]:
-    return Watermark
-
-
-@pytest.fixture
-def make_finding() -> type[Finding]:
-    return Finding
-
-
 @pytest.fixture(autouse=True)
 def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test here may find real credentials, or leave dummy ones behind."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+    for name in (
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_PROFILE",
+        "AWS_ENDPOINT_URL",
+        "no_proxy",
+        "NO_PROXY",
+    ):
         monkeypatch.setenv(name, "x")
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")

@@ -14,7 +14,7 @@ from tidegate.model import Definition
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tests.unit.cli.conftest import Cli
+    from unit.cli.conftest import Cli
 
 DOCUMENT = """\
 exportId: partner-nightly   # a comment

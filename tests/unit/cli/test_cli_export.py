@@ -8,9 +8,10 @@ import pytest
 
 from tidegate.errors import RejectedError
 from tidegate.model import Failure, Pair, State, Window
+from tidegate.service import Preview
 
 if TYPE_CHECKING:
-    from tests.unit.cli.conftest import Cli, Preview
+    from unit.cli.conftest import Cli
 
 END = "2026-02-01T00:00:00Z"
 DAILY = ("export", "--type", "DAILY", "--end", END)
@@ -172,15 +173,15 @@ def test_ctrl_c_before_the_acceptance_tells_the_request_id(cli: Cli) -> None:
     assert cli.stack.sent[0]["requestId"] in result.stderr
 
 
-def test_a_dry_run_shows_each_window_and_sends_nothing(cli: Cli, make_preview: type[Preview]) -> None:
+def test_a_dry_run_shows_each_window_and_sends_nothing(cli: Cli) -> None:
     start, end = datetime(2026, 1, 30, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
     cli.stack.previews = [
-        make_preview(Pair("default", "asthma"), "NOT_STARTED", Window(start, end), start),
-        make_preview(Pair("default", "sleep"), "SLEEPING", None, None, "an override has no window"),
+        Preview(Pair("default", "asthma"), Window(start, end), start, State.NOT_STARTED),
+        Preview(Pair("default", "sleep"), None, None, State.SLEEPING, "an override has no window"),
     ]
     result = cli(*DAILY, "--dry-run")
     assert result.exit_code == 0
-    assert "2026-01-30 00:00:00Z to 2026-02-01 00:00:00Z" in result.stdout
+    assert "2026-01-30 00:00:00Z  2026-02-01 00:00:00Z  NOT_STARTED" in result.stdout
     assert cli.stack.sent == []
     assert [asked[0] for asked in cli.stack.asked] == ["preview"]
     assert cli.json(*DAILY, "--dry-run") == [

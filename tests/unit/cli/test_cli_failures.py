@@ -10,7 +10,7 @@ from tidegate.cli.failures import explain
 from tidegate.errors import FatalError, RetriableError, UsageError
 
 if TYPE_CHECKING:
-    from tests.unit.cli.conftest import Cli
+    from unit.cli.conftest import Cli
 
 
 def refused(code: str, message: str = "said no") -> aws.ClientError:
@@ -24,9 +24,9 @@ def refused(code: str, message: str = "said no") -> aws.ClientError:
         (aws.PartialCredentialsError(provider="env", cred_var="x"), "NO_CREDENTIALS", "Set AWS_PROFILE"),
         (aws.NoRegionError(), "NO_REGION", "Set AWS_REGION"),
         (
-            aws.EndpointConnectionError(endpoint_url="http://127.0.0.1:4566/"),
+            aws.EndpointConnectionError(endpoint_url="http://127.0.0.1:4566/2015-03-31/functions/x"),
             "NO_ANSWER",
-            "Nothing answers at http://127.0.0.1:4566/. A local stack must run: start it with 'tidegate local up'.",
+            "Nothing answers at http://127.0.0.1:4566. A local stack must run: start it with 'tidegate local up'.",
         ),
         (aws.ConnectTimeoutError(endpoint_url="https://sqs"), "NO_ANSWER", "Nothing answers at https://sqs."),
         (aws.ReadTimeoutError(endpoint_url="https://sqs"), "NO_ANSWER", "Nothing answers at https://sqs."),

@@ -9,7 +9,7 @@ from tidegate.cli.follow import BARS_AT_ONCE, shown
 from tidegate.model import Progress, State
 
 if TYPE_CHECKING:
-    from tests.unit.cli.conftest import Cli
+    from unit.cli.conftest import Cli
 
 
 def terminal() -> Console:

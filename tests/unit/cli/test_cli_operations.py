@@ -1,18 +1,20 @@
 from __future__ import annotations
 
+import io
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
-from tidegate.cli.operations import EVERY
+from tidegate.cli.sheets import operations_table
 from tidegate.model import Progress, State
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tests.unit.cli.conftest import Cli
+    from unit.cli.conftest import Cli
 
 ID = "01KFYMB9W0V2Q6T8X4Z1C3ASTH"
 
@@ -26,7 +28,18 @@ def test_the_list_has_every_operation_as_a_table(cli: Cli) -> None:
     assert first.split()[:4] == [ID, "SUCCEEDED", "default", "asthma"]
     assert "1,234  5 min ago" in first
     assert "NO_TABLE: The table Records is gone." in second
-    assert cli.stack.asked == [("operations", None, None, EVERY)]
+    assert cli.stack.asked == [("operations", None, None, None)]
+
+
+def test_on_a_narrow_terminal_a_line_still_holds_an_operation_and_why_it_failed(cli: Cli, now: datetime) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    partner = cli.operation("sleep", State.FAILED, export="partner")
+    console.print(operations_table([cli.operation(), partner], now, console.width))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 3
+    assert "SUCCEEDED        asthma           1,234  5 min ago" in lines[1]
+    assert "FAILED NO_TABLE  partner/sleep" in lines[2]
 
 
 def test_the_list_is_narrowed_by_state_study_and_limit(cli: Cli) -> None:
@@ -68,7 +81,7 @@ def test_show_tells_everything_with_ages_and_the_log(cli: Cli, now: datetime) ->
         "2026-01-31 21:05:00Z  (3 h ago)",
         "(in 14 d)",
         "for the audit",
-        "key: exports/export=default/manifest.json",
+        "manifest.key: exports/export=default/manifest.json",
         "2026-02-01 00:05:00Z  Committed.",
         "100 %, 1,234 records, 56,789 bytes, 2 passes",
     ):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ import typer
 
 from tidegate import __version__
 from tidegate.cli.app import app
+from tidegate.service import Service
 
 if TYPE_CHECKING:
-    from tests.unit.cli.conftest import Cli
+    from unit.cli.conftest import Cli
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -69,6 +71,26 @@ def test_every_command_that_asks_the_stack_speaks_json_and_takes_the_name_of_a_s
     if "COMMAND" not in text.splitlines()[0]:
         assert "--json" in text
         assert "--stack" in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "request_operations",
+        "operations",
+        "operation",
+        "preview",
+        "put_export",
+        "exports",
+        "export",
+        "watermarks",
+        "check",
+    ],
+)
+def test_the_stand_in_of_these_tests_is_asked_as_the_real_service_is(cli: Cli, name: str) -> None:
+    real = list(inspect.signature(getattr(Service, name)).parameters.values())[1:]
+    stand_in = list(inspect.signature(getattr(cli.stack, name)).parameters.values())
+    assert [(p.kind, p.default) for p in stand_in] == [(p.kind, p.default) for p in real]
 
 
 def test_the_version_is_the_packages(cli: Cli) -> None:

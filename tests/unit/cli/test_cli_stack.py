@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from botocore.utils import get_environ_proxies
 from moto import mock_aws
 
 from tidegate.cli.stack import REQUIRED_OUTPUTS, Stack, connect, is_loopback
@@ -37,6 +38,17 @@ def test_the_outputs_of_a_local_stack_are_found_in_the_working_directory_and_abo
     assert settings.default_export == {"exportId": "default"}
     assert (settings.endpoint_url, settings.region) == ("http://127.0.0.1:4566", "us-east-1")
     assert (os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]) == ("test", "test")
+
+
+def test_a_local_stack_is_reached_past_any_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    describe(tmp_path, LOCAL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.com:3128")
+    monkeypatch.setenv("NO_PROXY", "intranet.example.com")
+    connect(None)
+    assert get_environ_proxies("http://127.0.0.1:4566") == {}
+    assert get_environ_proxies("http://intranet.example.com") == {}
+    assert get_environ_proxies("http://example.com") != {}
 
 
 def test_credentials_that_are_there_are_used_for_a_local_stack_too(
@@ -118,8 +130,8 @@ def cloudformation(account: None, monkeypatch: pytest.MonkeyPatch) -> None:  # n
         assert (client.meta.service_model.service_name, operation) == ("cloudformation", "DescribeStacks")
         name = parameters["StackName"]
         if name != "exports":
-            error = {"Code": "ValidationError", "Message": f"Stack with id {name} does not exist"}
-            raise ClientError({"Error": error}, operation)
+            message = f"Stack with id {name} does not exist"
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": message}}, operation)
         return {"Stacks": [{"Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in OUTPUTS.items()]}]}
 
     monkeypatch.setattr(BaseClient, "_make_api_call", call)
@@ -136,6 +148,28 @@ def test_a_deployed_stack_is_found_by_its_name() -> None:
 def test_a_deployed_stack_that_is_not_there_is_an_error() -> None:
     with pytest.raises(UsageError, match="There is no stack nope in the region eu-west-1"):
         connect("nope")
+
+
+@pytest.mark.usefixtures("account")
+@pytest.mark.parametrize("variables", [{"TIDEGATE_DEFAULT_EXPORT": '{"exportId": "default"}'}, {}])
+def test_the_default_exports_definition_is_the_intake_functions_where_no_output_tells_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    asked: list[object] = []
+
+    def call(client: BaseClient, operation: str, parameters: dict[str, str]) -> dict[str, Any]:
+        asked.append((client.meta.service_model.service_name, operation, parameters))
+        return {"Environment": {"Variables": variables}}
+
+    describe(tmp_path, {"region": "eu-west-1", **OUTPUTS})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(BaseClient, "_make_api_call", call)
+    if variables:
+        assert connect(None).service.ledger.settings.default_export == {"exportId": "default"}
+    else:
+        with pytest.raises(UsageError, match="does not tell the definition"):
+            _ = connect(None).service
+    assert asked == [("lambda", "GetFunctionConfiguration", {"FunctionName": "the-IntakeFunctionName"})]
 
 
 @pytest.mark.usefixtures("account")

@@ -3,14 +3,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tidegate.service import Watermark
+
 if TYPE_CHECKING:
-    from tests.unit.cli.conftest import Cli, Watermark
+    from unit.cli.conftest import Cli
 
 AT = datetime(2026, 2, 1, tzinfo=UTC)
 
 
-def test_list_shows_export_study_and_instant(cli: Cli, make_watermark: type[Watermark]) -> None:
-    cli.stack.marks = [make_watermark("default", "asthma", AT), make_watermark("partner", "asthma", AT)]
+def test_list_shows_export_study_and_instant(cli: Cli) -> None:
+    cli.stack.marks = [Watermark("default", "asthma", AT), Watermark("partner", "asthma", AT)]
     result = cli("watermark", "list")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1].split() == ["default", "asthma", "2026-02-01", "00:00:00Z", "5", "min", "ago"]
@@ -25,8 +27,8 @@ def test_an_empty_list_says_so_and_is_an_empty_array_with_json(cli: Cli) -> None
     assert cli.json("watermark", "list") == []
 
 
-def test_show_gives_the_default_exports_watermark_of_a_study(cli: Cli, make_watermark: type[Watermark]) -> None:
-    cli.stack.marks = [make_watermark("partner", "asthma", AT), make_watermark("default", "asthma", AT)]
+def test_show_gives_the_default_exports_watermark_of_a_study(cli: Cli) -> None:
+    cli.stack.marks = [Watermark("partner", "asthma", AT), Watermark("default", "asthma", AT)]
     result = cli("watermark", "show", "asthma")
     assert result.stdout == "default asthma: 2026-02-01 00:00:00Z (5 min ago)\n"
     assert cli.json("watermark", "show", "asthma", "--export", "partner") == {
@@ -36,10 +38,8 @@ def test_show_gives_the_default_exports_watermark_of_a_study(cli: Cli, make_wate
     }
 
 
-def test_show_of_a_study_without_a_watermark_is_an_error_that_names_the_exports_that_have_one(
-    cli: Cli, make_watermark: type[Watermark]
-) -> None:
-    cli.stack.marks = [make_watermark("partner", "asthma", AT)]
+def test_show_of_a_study_without_a_watermark_is_an_error_that_names_the_exports_that_have_one(cli: Cli) -> None:
+    cli.stack.marks = [Watermark("partner", "asthma", AT)]
     result = cli("watermark", "show", "asthma")
     assert result.exit_code == 1
     assert "has no watermark in the export default. It has one in: partner. Choose with --export." in result.stderr

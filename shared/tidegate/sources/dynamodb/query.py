@@ -148,7 +148,10 @@ class QueryReader:
         """None where the rest of the slice lies at or past its end: there is no need to read it."""
         if not key:
             return None
-        return key if self._plan.time.millis(key[self._plan.spec.time_key]) < span[1] else None
+        # Within one unit of the notation (a second of iso8601) the order may be the text's, not that of time.
+        unit = self._plan.time.cut_millis
+        reached = self._plan.time.millis(key[self._plan.spec.time_key]) // unit * unit
+        return key if reached < span[1] else None
 
     def _split(self, span: Slice, batch: Batch) -> Sequence[Slice]:
         """Cut what is left of a slice by the density of the page just read."""

@@ -22,7 +22,7 @@ class Sieve:
         self._time_key = plan.spec.time_key
         self._time = plan.time
         self._shown = plan.shown
-        self._wanted = [_equality(definition, name, value) for name, value in (plan.spec.filter or {}).items()]
+        self._wanted = [_allowed(definition, name, values) for name, values in (plan.spec.filter or {}).items()]
 
     def study(self, item: Mapping[str, AttributeValue]) -> str | None:
         """The study an item belongs to; None where it has none."""
@@ -39,8 +39,8 @@ class Sieve:
             raise self._unexportable(item, f"its {self._time_key} {error}") from None
 
     def keeps(self, item: Mapping[str, AttributeValue]) -> bool:
-        """True where the item equals the filter in all its attributes."""
-        return all(_plain(item.get(name, {})) == value for name, value in self._wanted)
+        """True where each attribute that the filter names has one of the values that it allows."""
+        return all(_plain(item.get(name, {})) in allowed for name, allowed in self._wanted)
 
     def record(self, item: Mapping[str, AttributeValue], millis: int | None) -> Record:
         """The item as a record. Raises FatalError (RECORD_UNEXPORTABLE) where it lacks its own identity."""
@@ -62,11 +62,17 @@ class Sieve:
         )
 
 
-def _equality(definition: Definition, name: str, value: object) -> tuple[str, object]:
+def _allowed(definition: Definition, name: str, values: object) -> tuple[str, frozenset[object]]:
+    """The values that the filter lets an attribute have; a single one may stand by itself."""
+    given = values if isinstance(values, list | tuple) else (values,)
+    return name, frozenset(_comparable(definition, name, value) for value in given)
+
+
+def _comparable(definition: Definition, name: str, value: object) -> object:
     if value is None or isinstance(value, bool | str):
-        return name, (type(value), value)
+        return type(value), value
     if isinstance(value, int | float | Decimal):
-        return name, (Decimal, Decimal(str(value)))
+        return Decimal, Decimal(str(value))
     raise FatalError(
         f"The source's filter compares {name} with a {type(value).__name__}.",
         code="SOURCE_MISCONFIGURED",

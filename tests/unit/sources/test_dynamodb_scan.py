@@ -1,0 +1,111 @@
+"""Where no index leads to a study's records: a paced scan in a fixed number of segments."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tidegate.errors import FatalError
+from tidegate.sources import Ask
+from tidegate.sources.dynamodb.scan import Pacer
+
+if TYPE_CHECKING:
+    from unit.sources.conftest import Bench, FakeTable
+
+
+def scanned(bench: Bench, count: int, **more: Any) -> FakeTable:
+    items = [bench.record(f"r{n:04d}", n, "s" if n % 2 else "other") for n in range(count)]
+    return bench.table(items, projection=None, **more)
+
+
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(0, 60), end=st.integers(1, 70), page=st.integers(1, 9))
+def test_a_scan_has_exactly_the_records_of_a_plain_filter_from_every_cursor(
+    bench: Bench, count: int, end: int, page: int
+) -> None:
+    source = bench.source(scanned(bench, count, page=page), bench.export(index=None))
+    ask = Ask("s", bench.window(5, max(6, end)))
+    pages = bench.pages(source, ask)
+    assert sorted(bench.ids(pages)) == [f"r{n:04d}" for n in range(count) if n % 2 and 5 <= n < max(6, end)]
+    for at, one in enumerate(pages[:-1]):
+        assert bench.ids(bench.pages(source, ask, json.loads(json.dumps(one.cursor)))) == bench.ids(pages[at + 1 :])
+
+
+def test_the_order_is_that_of_the_segments_however_the_pages_fall(bench: Bench) -> None:
+    ask = Ask("s", bench.window(0, 1000))
+    orders = [
+        bench.ids(bench.pages(bench.source(scanned(bench, 200, page=page), bench.export(index=None)), ask))
+        for page in (3, 7, 1000)
+    ]
+    assert orders[0] == orders[1] == orders[2]
+
+
+def test_an_empty_window_scans_nothing_and_threads_end(bench: Bench) -> None:
+    table = scanned(bench, 50, page=3)
+    source = bench.source(table, bench.export(index=None))
+    assert bench.pages(source, Ask("s", bench.window(5, 5))) == []
+    assert table.calls == []
+    before = threading.active_count()
+    pages: Any = source.pages(Ask("s", bench.window(0, 50)), None)
+    next(pages)
+    pages.close()
+    assert threading.active_count() == before
+
+
+def test_a_warning_says_what_scanning_for_several_studies_costs(bench: Bench) -> None:
+    source = bench.source(scanned(bench, 0), bench.export(index=None))
+    assert source.warnings(["s"]) == ()
+    (warning,) = source.warnings(["s", "t", "u"])
+    assert "whole table is read once for each of 3 studies" in warning
+    assert bench.source(bench.table([])).warnings(["s", "t"]) == ()
+
+
+@pytest.mark.parametrize(
+    ("provisioned", "options", "expected"),
+    [(0, {}, 0.02), (100, {}, 0.2), (100, {"maxReadCapacity": 1000}, 0.01), (0, {"maxReadCapacity": 2.5}, 4.0)],
+)
+def test_a_scan_waits_for_the_capacity_it_used(
+    bench: Bench, provisioned: int, options: dict[str, object], expected: float
+) -> None:
+    source = bench.source(scanned(bench, 1, provisioned=provisioned), bench.export(index=None, options=options))
+    waits: list[float] = []
+    source._wait = waits.append
+    bench.pages(source, Ask("s", bench.window(0, 10)))
+    # The clock of the test is the real one, so each wait is at most what was asked for, and the first is nearly that.
+    assert waits[0] == pytest.approx(expected, abs=0.005)
+
+
+def test_a_pacer_spreads_units_over_time_and_forgives_idleness_but_does_not_save_it_up() -> None:
+    now, waits = [0.0], []
+    pacer = Pacer(10, wait=waits.append, clock=lambda: now[0])
+    pacer.spent(5)
+    pacer.spent(5)
+    now[0] = 100
+    pacer.spent(5)
+    pacer.spent(0)
+    assert waits == [0.5, 1.0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("value", [0, -1, "many", True])
+def test_a_senseless_capacity_is_refused_with_what_to_do(bench: Bench, value: object) -> None:
+    source = bench.source(scanned(bench, 1), bench.export(index=None, options={"maxReadCapacity": value}))
+    with pytest.raises(FatalError, match=r"maxReadCapacity.*tidegate check"):
+        bench.pages(source, Ask("s", bench.window(0, 10)))
+
+
+def test_a_time_of_another_type_is_no_silent_loss(bench: Bench) -> None:
+    table = scanned(bench, 1)
+    table.items.append(bench.record("odd", "2026-01-01T00:00:00Z"))
+    with pytest.raises(FatalError, match='"odd"'):
+        bench.pages(bench.source(table, bench.export(index=None)), Ask("s", bench.window(0, 10)))
+
+
+def test_a_record_without_a_time_is_in_no_window(bench: Bench) -> None:
+    table = scanned(bench, 0)
+    table.items.append({"id": {"S": "timeless"}, "studyId": {"S": "s"}})
+    assert bench.ids(bench.pages(bench.source(table, bench.export(index=None)), Ask("s", bench.window(0, 10)))) == []

@@ -1,0 +1,118 @@
+"""Pieces: a part's bytes are the same however they come in and however often the work goes on elsewhere."""
+
+import gzip
+import hashlib
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from unit.part_samples import MemoryStore
+
+from tidegate.pieces import MEMBER_BYTES, PIECE_BYTES, PartStream, Pieces, Spool, Tails
+
+
+def stream(store: MemoryStore, *, compressed: bool = True) -> PartStream:
+    return PartStream(Pieces(store, "work/1/", put_so_far=0), gzip=compressed)
+
+
+def moved(old: PartStream, store: MemoryStore, prefix: str, *, compressed: bool = True) -> PartStream:
+    """The same stream in another process, whose own objects have another prefix."""
+    tails: list[bytes | bytearray] = []
+    state = old.state(tails)
+    pieces = Pieces(store, prefix, put_so_far=0)
+    return PartStream.restored(state, Tails(memoryview(b"".join(tails))), pieces, gzip=compressed)
+
+
+def joined(store: MemoryStore, part: PartStream) -> bytes:
+    stored = part.finish()
+    data = b"".join(store.objects[piece.key] for piece in stored.pieces)
+    assert stored.size == len(data)
+    assert stored.sha256 == hashlib.sha256(data).hexdigest()
+    assert all(piece.size == len(store.objects[piece.key]) for piece in stored.pieces)
+    return data
+
+
+@given(st.binary(max_size=300), st.lists(st.tuples(st.integers(0, 300), st.booleans()), max_size=6), st.booleans())
+def test_bytes_depend_on_the_content_only(data: bytes, cuts: list[tuple[int, bool]], compressed: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tidegate.pieces.MEMBER_BYTES", 32)
+        patch.setattr("tidegate.pieces.PIECE_BYTES", 64)
+        whole_store = MemoryStore()
+        whole = stream(whole_store, compressed=compressed)
+        whole.write(data)
+        expected = joined(whole_store, whole)
+
+        store = MemoryStore()
+        part = stream(store, compressed=compressed)
+        start = 0
+        for number, (cut, aside) in enumerate(sorted(cuts)):
+            part.write(data[start:cut])
+            start = cut
+            if aside:
+                part.unsent.put_aside(Pieces(store, f"aside/{number}/", put_so_far=0))
+            part = moved(part, store, f"work/{number + 2}/", compressed=compressed)
+        part.write(data[start:])
+        assert joined(store, part) == expected
+        assert (gzip.decompress(expected) if compressed else expected) == data
+
+
+def test_pieces_are_cut_at_member_ends_once_they_are_large_enough() -> None:
+    store = MemoryStore()
+    part = stream(store, compressed=False)
+    part.write(b"x" * (PIECE_BYTES - 1))
+    assert store.objects == {}
+    part.write(b"x" * (MEMBER_BYTES + 1))
+    stored = part.finish()
+    assert [piece.size for piece in stored.pieces] == [PIECE_BYTES, MEMBER_BYTES]
+    assert [piece.key for piece in stored.pieces] == ["work/1/00000001", "work/1/00000002"]
+
+
+def test_each_gzip_member_has_no_time_and_opens_by_itself() -> None:
+    store = MemoryStore()
+    part = stream(store)
+    part.write(b"a" * MEMBER_BYTES + b"b")
+    data = joined(store, part)
+    first = zlib.decompressobj(wbits=31)
+    assert first.decompress(data) == b"a" * MEMBER_BYTES
+    assert first.eof
+    assert gzip.decompress(first.unused_data) == b"b"
+    assert data[4:8] == b"\0\0\0\0"
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_part_without_a_byte_is_an_object_all_the_same(compressed: bool) -> None:
+    store = MemoryStore()
+    data = joined(store, stream(store, compressed=compressed))
+    assert len(store.objects) == 1
+    assert (gzip.decompress(data) if compressed else data) == b""
+
+
+def test_only_a_part_that_spans_processes_is_read_back_for_its_hash() -> None:
+    store = MemoryStore()
+    part = stream(store, compressed=False)
+    part.write(b"x" * (PIECE_BYTES + 1))
+    part = moved(part, store, "work/2/", compressed=False)
+    assert store.reads == 0
+    joined(store, part)
+    assert store.reads == 2
+    short_store = MemoryStore()
+    short = stream(short_store)
+    short.write(b"x" * (MEMBER_BYTES + 1))
+    joined(short_store, moved(short, short_store, "work/2/"))
+    assert short_store.reads == 0
+
+
+@given(st.lists(st.tuples(st.binary(max_size=5), st.booleans())))
+def test_a_spool_gives_back_what_went_in_whatever_was_put_aside(steps: list[tuple[bytes, bool]]) -> None:
+    pieces = Pieces(MemoryStore(), "p/", put_so_far=0)
+    spool = Spool()
+    for data, aside in steps:
+        spool.append(data)
+        if aside:
+            spool.put_aside(pieces)
+            assert spool.held == 0
+    expected = b"".join(data for data, _ in steps)
+    assert spool.size == len(expected)
+    assert spool.take(pieces) == expected
+    assert spool.take(pieces) == b""

@@ -1,0 +1,151 @@
+"""The same bytes, however the records are divided among pages, passes and processes; and flat memory."""
+
+import tracemalloc
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from unit.part_samples import MemoryStore, definition, plain_record, record, wire_records
+
+from tidegate.model import Definition, Record
+from tidegate.packing import packed, unpacked
+from tidegate.write import PartWriter, Written
+
+SMALL = {
+    "tidegate.pieces.MEMBER_BYTES": 100,
+    "tidegate.pieces.PIECE_BYTES": 150,
+    "tidegate.parts.DISCOVERY_RECORDS": 4,
+    "tidegate.parts.DISCOVERY_BYTES": 400,
+    "tidegate.write.MAX_OPEN_TABLES": 2,
+}
+
+
+def documents() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "format": st.fixed_dictionaries(
+                {"type": st.sampled_from(["CSV", "JSON", "JSONL"]), "compression": st.sampled_from(["gzip", "none"])}
+            ),
+            "maxRecordsPerPart": st.sampled_from([1, 3, 1000]),
+            "maxBytesPerPart": st.sampled_from([1, 120, 1 << 30]),
+            "tableBy": st.sampled_from([[], ["t"]]),
+            "columns": st.sampled_from([None, ["id", {"from": "a.b", "as": "c"}, "t"]]),
+        }
+    )
+
+
+def record_lists() -> st.SearchStrategy[list[Record]]:
+    tables = st.sampled_from("wxyz")
+
+    def made(number: int, table: str, more: dict[str, Any]) -> Record:
+        values = {**more, "id": {"S": f"r{number}"}, "t": {"S": table}, "uploadedOn": {"N": str(number)}}
+        return record(values)
+
+    return st.lists(st.builds(made, st.integers(0, 99), tables, wire_records()), max_size=25)
+
+
+def in_one_go(chosen: Definition, records: Sequence[Record], store: MemoryStore) -> Written:
+    writer = PartWriter(chosen, "exports/x/", "work/once/", store, ("id",), None)
+    writer.add(records)
+    return writer.finish()
+
+
+def in_passes(
+    chosen: Definition, records: Sequence[Record], store: MemoryStore, cuts: Sequence[tuple[int, bool]]
+) -> Written:
+    writer = PartWriter(chosen, "exports/x/", "work/0/", store, ("id",), None)
+    start = 0
+    for number, (cut, new_process) in enumerate(sorted(cuts), 1):
+        writer.add(records[start:cut])
+        start = max(start, cut)
+        if new_process:
+            writer = PartWriter(chosen, "exports/x/", f"work/{number}/", store, ("id",), writer.state())
+    writer.add(records[start:])
+    return writer.finish()
+
+
+@settings(max_examples=150)
+@given(
+    documents(),
+    record_lists(),
+    st.lists(st.tuples(st.integers(0, 25), st.booleans()), max_size=6),
+    st.sampled_from([0, 200, 1 << 25]),
+)
+def test_parts_depend_on_the_records_and_nothing_else(
+    document: dict[str, Any], records: list[Record], cuts: list[tuple[int, bool]], memory: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SMALL.items():
+            patch.setattr(name, value)
+        chosen = definition(**document)
+        once, often = MemoryStore(), MemoryStore()
+        expected = in_one_go(chosen, records, once)
+        patch.setattr("tidegate.write.SPOOL_BYTES", memory)
+        found = in_passes(chosen, records, often, cuts)
+    assert sum(part.records for part in found.parts) == len(records)
+    assert (found.columns, found.records, found.bytes) == (expected.columns, expected.records, expected.bytes)
+    for one, other in zip(expected.parts, found.parts, strict=True):
+        assert (one.key, one.table, one.records, one.sha256) == (other.key, other.table, other.records, other.sha256)
+        assert [piece.size for piece in one.pieces] == [piece.size for piece in other.pieces]
+        assert once.stored(one) == often.stored(other)
+    limits = (chosen.max_records_per_part, chosen.max_bytes_per_part)
+    assert all(part.records <= limits[0] for part in found.parts)
+    assert all(part.records == 1 or len(often.plain(part)) <= limits[1] for part in found.parts)
+
+
+@given(st.lists(wire_records(), max_size=4))
+def test_records_that_wait_come_back_as_they_were(batch: list[dict[str, Any]]) -> None:
+    records = [Record(("k", str(number)), None, values) for number, values in enumerate(batch)]
+    assert unpacked(b"".join(map(packed, records))) == records
+
+
+def test_twice_the_same_records_give_twice_the_same_objects() -> None:
+    records = [plain_record(n, t={"S": str(n % 7)}, s={"SS": ["b", "a"]}) for n in range(2000)]
+    stores = [MemoryStore(), MemoryStore()]
+    first, second = (in_one_go(definition(tableBy=["t"]), records, store) for store in stores)
+    assert first == second
+    assert stores[0].objects == stores[1].objects
+
+
+class Discarding(MemoryStore):
+    """Keeps nothing, so that only the writer's own memory is measured."""
+
+    def put(self, key: str, data: bytes) -> None:
+        del key, data
+
+
+def pages(count: int) -> Iterator[list[Record]]:
+    for start in range(0, count, 500):
+        yield [plain_record(n, note={"S": f"{n * 2654435761 % 2**64:016x}" * 3}) for n in range(start, start + 500)]
+
+
+def peak(count: int) -> int:
+    writer = PartWriter(definition(), "exports/x/", "work/1/", Discarding(), ("id",), None)
+    tracemalloc.start()
+    try:
+        for page in pages(count):
+            writer.add(page)
+        writer.finish()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_does_not_grow_with_the_number_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate.pieces.PIECE_BYTES", 1 << 18)
+    peak(2_000)
+    assert peak(200_000) <= 1.2 * peak(20_000)
+
+
+def test_many_tables_do_not_take_more_memory_than_their_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate.write.SPOOL_BYTES", 100_000)
+    store = MemoryStore()
+    writer = PartWriter(definition(tableBy=["t"]), "exports/x/", "work/1/", store, ("id",), None)
+    for start in range(0, 10_000, 500):
+        writer.add([plain_record(n, t={"S": str(n % 40)}) for n in range(start, start + 500)])
+        assert len(writer.state()) < 120_000
+    result = writer.finish()
+    assert [part.records for part in result.parts] == [250] * 40
+    assert sum(store.plain(part).count(b"\r\n") for part in result.parts) == 10_000 + 40
