@@ -83,5 +83,6 @@ def _accept(service: Service, body: str, checked: Any, origin: Origin, sent_at: 
         service.refuse(body, error, origin, sent_at)
         metrics.add_metric(name="RequestsRejected", unit=MetricUnit.Count, value=1)
         return {"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}
+    metrics.add_metric(name="RequestsAccepted", unit=MetricUnit.Count, value=1)
     logger.info("request accepted", extra={"tag": request.tag, "export": request.export, "operations": len(operations)})
     return {"operations": operations}

@@ -49,6 +49,7 @@ def _work(record: Mapping[str, Any], context: LambdaContext) -> Verdict:
     logger.append_keys(operationId=task.operation_id)
     verdict = made.engine().work(task, message, lambda: context.get_remaining_time_in_millis() / 1000)
     logger.info("message worked on", extra={"acknowledged": verdict.acknowledge, "note": verdict.note})
+    metrics.add_metric(name="MessagesReturned", unit=MetricUnit.Count, value=int(not verdict.acknowledge))
     if verdict.ended is State.FAILED:
         metrics.add_metric(name="OperationsFailed", unit=MetricUnit.Count, value=1)
     if verdict.ended is State.SUCCEEDED:

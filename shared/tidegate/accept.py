@@ -239,8 +239,11 @@ class Acceptance:
 
     def _dispatch(self, operations: Sequence[Operation]) -> None:
         """Write and send every operation; a repeat writes nothing twice, and the queue drops a message sent twice."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(self._write, operations))
+        if len(operations) == 1:
+            self._write(operations[0])
+        else:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(self._write, operations))
         ready = [
             Task(operation.operation_id, operation.pair)
             for operation in operations

@@ -209,8 +209,7 @@ class Engine:
                 window=result.window,
                 watermark_before=result.watermark_before,
             )
-        kind.clean(operation)
-        self.ledger.pairs.release(claim.lease)
+        self._tidy(claim, kind)
         kind.on_done(operation, result)
         return Verdict(acknowledge=True, ended=result.ended, records=result.progress.records, note=result.message)
 
@@ -224,11 +223,21 @@ class Engine:
             return Verdict(acknowledge=False, note=error.message)
         logger.error("operation failed", extra={"operationId": operation.operation_id, "errorCode": failure.code})
         kind = self.kinds.get(operation.kind)
+        self._tidy(claim, kind)
         if kind is not None:
-            kind.clean(operation)
             kind.on_failed(operation, failure)
-        self.ledger.pairs.release(claim.lease)
         return Verdict(acknowledge=True, ended=State.FAILED, note=failure.message)
+
+    def _tidy(self, claim: Claim, kind: Kind | None) -> None:
+        """After the end: leftovers and the lease. What cannot be tidied now expires by itself, so that is no failure."""
+        try:
+            if kind is not None:
+                kind.clean(claim.operation)
+            self.ledger.pairs.release(claim.lease)
+        except TidegateError as error:
+            logger.warning(
+                "could not tidy up", extra={"operationId": claim.operation.operation_id, "reason": str(error)}
+            )
 
     def _retry(self, claim: Claim, delivery: Delivery, error: TidegateError) -> Verdict:
         current = self.ledger.operations.read(claim.operation.operation_id) or claim.operation

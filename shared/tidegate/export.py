@@ -161,6 +161,7 @@ class _Live:
             reading.cursor = page.cursor
             reading.skipped["filtered"] += page.filtered
             reading.skipped["deleted"] += page.deleted
+            reading.skipped["duplicate"] += page.duplicates
             if page.records:
                 reading.last_millis = page.records[-1].time_millis
             if page.cursor is not None and budget.spent():

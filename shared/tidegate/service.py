@@ -37,6 +37,7 @@ from tidegate.window import resolve, settled_at
 logger = logging.getLogger(__name__)
 
 READ_AT_ONCE = 100
+REFUSAL_NOTED = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,24 +100,21 @@ class Service:
             expiry=self.ledger.expiry(State.REJECTED, sent_at),
         )
         self.ledger.operations.create(operation, None)
+        self.ledger.requests.note_refusal(request_id, operation.operation_id, sent_at, sent_at + REFUSAL_NOTED)
         self.rejects.keep(body, error.code, f"{error.message} {error.remedy}".strip())
         logger.warning("request refused", extra={"requestId": request_id, "errorCode": error.code})
 
     def request_operations(self, request_id: str) -> list[Operation] | None:
-        """The operations of a request, strongly consistent; None while it has been neither accepted nor refused.
-
-        A refusal is found in the listing of operations, which may lag by a moment.
-        """
+        """The operations of a request, strongly consistent; None while it has been neither accepted nor refused."""
         now = self.clock()
         row = self.ledger.requests.read(request_id, now)
         if row is not None:
             wanted = operations_of(request_id, row.acceptedAt, row.content)
             stored = self.ledger.operations.read_many([operation.operation_id for operation in wanted])
             return [stored.get(operation.operation_id, operation) for operation in wanted]
-        for operation in self._recent(timedelta(hours=1), now):
-            if operation.state is State.REJECTED and operation.request_id == request_id:
-                return [operation]
-        return None
+        refusal = self.ledger.requests.refusal(request_id, now)
+        refused = None if refusal is None else self.ledger.operations.read(refusal)
+        return None if refused is None else [refused]
 
     def operations(
         self, state: State | None = None, study: str | None = None, limit: int | None = 100
@@ -249,12 +247,6 @@ class Service:
         for operation_id in batch:
             if operation_id in stored and not _expired(stored[operation_id], now):
                 yield stored[operation_id]
-
-    def _recent(self, span: timedelta, now: datetime) -> Iterator[Operation]:
-        for operation in self._stored(now):
-            if operation.created_at < now - span:
-                return
-            yield operation
 
 
 def _expired(operation: Operation, now: datetime) -> bool:

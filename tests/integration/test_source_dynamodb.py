@@ -122,7 +122,7 @@ def test_a_window_has_what_lies_within_it_in_every_notation_on_every_route(
 
 def test_a_record_of_every_type_comes_as_it_is_stored(client: DynamoDBClient) -> None:
     create(client, projection={"ProjectionType": "KEYS_ONLY"})
-    mix = {
+    mix: dict[str, Any] = {
         "n": {"N": "-1234567890.1234567890123456789012345678"},
         "b": {"B": b"\x00\xff"},
         "flag": {"BOOL": False},

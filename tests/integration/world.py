@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import boto3
@@ -211,10 +212,16 @@ class Recording:
 
 def build(clock: Clock, **settings: Any) -> World:
     """Tables, queues and a bucket as template.yaml has them; call it under moto's mock."""
-    session = boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+    session = _session()
     made = AWSClients(session.client("dynamodb"), session.client("s3"), session.client("sqs"))
     named = _create(made, **settings)
     return World(Stack.of(named, made, clock), clock)
+
+
+@cache
+def _session() -> boto3.Session:
+    """One for all tests: it keeps botocore's service models, whose reading takes longer than most tests."""
+    return boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
 
 
 def _create(made: AWSClients, **settings: Any) -> Settings:

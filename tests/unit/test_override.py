@@ -118,11 +118,11 @@ def test_a_file_that_has_changed_since_is_not_read(s3: Any, stub: Stubber, code:
         (b"b\na\nb\n", [("b",), ("a",)]),
         ('["a", "1"]\n[ "a" , 1 ]\n["ü\\n", 1.50]'.encode(), [("a", "1"), ("ü\n", "1.50")]),
         (b'[12345678901234567890123456789012345678, "x"]', [("12345678901234567890123456789012345678", "x")]),
-        (b'["a"]\n["a", null]\n[NaN, "a"]\n[not json\n[1]2', [('["a"]',), ('["a", null]',), ('[NaN, "a"]',)]
-         + [("[not json",), ("[1]2",)]),
+        (b'["a"]\n["a", null]', [('["a"]',), ('["a", null]',)]),
+        (b'[NaN, "a"]\n[not json\n[1]2', [('[NaN, "a"]',), ("[not json",), ("[1]2",)]),
         ("a\u2028b\x0bc\nd".encode(), [("a\u2028b\x0bc",), ("d",)]),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_the_lines_of_a_file_are_keys_however_they_arrive(data: bytes, keys: list[Any], size: int) -> None:
     assert parse(data[at : at + size] for at in range(0, len(data), size)) == keys

@@ -71,12 +71,7 @@ class PairRow(Model):
         with conditional(f"taking the lease of {pair.key}") as taking:
             row = cls(pair.key)
             row.update(
-                actions=[
-                    cls.leaseOwner.set(owner),
-                    cls.leaseUntil.set(until),
-                    cls.fence.add(1),
-                    cls.deletedAt.remove(),
-                ],
+                actions=[cls.leaseOwner.set(owner), cls.leaseUntil.set(until), cls.fence.add(1)],
                 condition=cls.leaseOwner.does_not_exist() | (cls.leaseUntil < now) | (cls.leaseOwner == owner),
             )
         if taking.refused:
@@ -129,6 +124,7 @@ class PairRow(Model):
         actions: list[Action] = [cls.seal.remove(), cls.sealedBy.remove()]
         if head is not None:
             actions += [cls.headEnd.set(head.end), cls.headKey.set(head.key), cls.headSha256.set(head.sha256)]
+            actions.append(cls.deletedAt.remove())
         transaction.update(
             cls(lease.pair.key),
             actions=actions,
@@ -147,7 +143,7 @@ class PairRow(Model):
 
     @classmethod
     def alive(cls) -> Iterator[Pair]:
-        """Every pair that has been worked on and whose study was not deleted, in no order."""
+        """Every pair that has been worked on and whose study was not deleted since its last commit, in no order."""
         with translated("reading the table of pairs"):
             for row in cls.scan(filter_condition=cls.deletedAt.does_not_exist(), attributes_to_get=["pair"]):
                 yield Pair.of_key(row.pair)

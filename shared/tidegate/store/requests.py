@@ -51,6 +51,19 @@ class RequestRow(Model):
             row.save(condition=cls.requestId.does_not_exist() | (cls.expiry <= accepted_at))
         return not writing.refused
 
+    @classmethod
+    def note_refusal(cls, request_id: str, operation_id: str, now: datetime, expiry: datetime) -> None:
+        """Remember which operation says why a request was refused; the id itself stays free."""
+        row = cls(_refused(request_id), digest="", acceptedAt=now, frozen=pack(operation_id), expiry=expiry)
+        with translated(f"noting the refusal of request {request_id}"):
+            row.save()
+
+    @classmethod
+    def refusal(cls, request_id: str, now: datetime) -> str | None:
+        """The operation that says why the last request of that id was refused, strongly consistent; None without one."""
+        row = cls.read(_refused(request_id), now)
+        return None if row is None else str(row.content)
+
     @property
     def content(self) -> Any:
         """What was frozen, as JSON."""
@@ -61,3 +74,8 @@ class RequestRow(Model):
         cls = type(self)
         with conditional(f"closing request {self.requestId}"):
             self.update(actions=[cls.dispatched.set(value=True)], condition=cls.digest == self.digest)
+
+
+def _refused(request_id: str) -> str:
+    """A key that no request can have: ids hold printable characters only."""
+    return f"refused\n{request_id}"

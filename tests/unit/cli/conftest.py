@@ -199,8 +199,8 @@ def now() -> datetime:
 
 
 @pytest.fixture(autouse=True)
-def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test here may find real credentials, or leave dummy ones behind."""
+def _plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here may find real credentials, leave dummy ones behind, or be made to print colours."""
     for name in (
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
@@ -209,6 +209,8 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_ENDPOINT_URL",
         "no_proxy",
         "NO_PROXY",
+        "FORCE_COLOR",
+        "TTY_COMPATIBLE",
     ):
         monkeypatch.setenv(name, "x")
         monkeypatch.delenv(name)

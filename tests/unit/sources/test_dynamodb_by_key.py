@@ -93,6 +93,6 @@ def test_a_record_key_that_is_not_the_tables_key_cannot_be_looked_up(bench: Benc
 
 
 def test_an_ask_is_either_for_a_window_or_for_keys(bench: Bench) -> None:
-    for wrong in ({}, {"window": bench.window(0, 1), "keys": []}):
+    for window, keys in ((None, None), (bench.window(0, 1), ())):
         with pytest.raises(ValueError, match="either"):
-            Ask("s", **wrong)
+            Ask("s", window, keys)

@@ -81,7 +81,8 @@ def test_a_scan_waits_for_the_capacity_it_used(
 
 
 def test_a_pacer_spreads_units_over_time_and_forgives_idleness_but_does_not_save_it_up() -> None:
-    now, waits = [0.0], []
+    now = [0.0]
+    waits: list[float] = []
     pacer = Pacer(10, wait=waits.append, clock=lambda: now[0])
     pacer.spent(5)
     pacer.spent(5)

@@ -99,7 +99,8 @@ def test_the_filter_sees_the_table_and_not_the_index(bench: Bench) -> None:
 
 
 def test_unprocessed_keys_are_asked_for_again_with_growing_waits(bench: Bench) -> None:
-    table, waits = lagging(bench, 50), []
+    table = lagging(bench, 50)
+    waits: list[float] = []
     table.unprocessed = lambda asked: asked - 20 if asked > 20 else 0
     source = bench.source(table)
     source._wait = waits.append
@@ -109,7 +110,8 @@ def test_unprocessed_keys_are_asked_for_again_with_growing_waits(bench: Bench) -
 
 
 def test_keys_that_stay_unprocessed_are_something_to_try_later(bench: Bench) -> None:
-    table, waits = lagging(bench, 5), []
+    table = lagging(bench, 5)
+    waits: list[float] = []
     table.unprocessed = lambda asked: asked
     source = bench.source(table)
     source._wait = waits.append

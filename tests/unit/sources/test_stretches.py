@@ -89,10 +89,10 @@ def test_a_failure_is_raised_at_its_place_and_no_thread_is_left() -> None:
             raise OSError("gone")
         return batch(None, str(span))
 
-    found = []
+    found: list[str] = []
+    batches = StretchReader([Stretch(n) for n in range(6)], read).batches()
     with pytest.raises(OSError, match="gone"):
-        for _, one in StretchReader([Stretch(n) for n in range(6)], read).batches():
-            found += [record.key[0] for record in one.records]
+        found.extend(record.key[0] for _, one in batches for record in one.records)
     assert found == ["0", "1", "2"]
     assert threading.active_count() == before
 

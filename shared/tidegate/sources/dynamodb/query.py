@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 Slice: TypeAlias = tuple[int, int]
 """[start, end) in milliseconds; start < end, always."""
 _PIECES = 8
-"""A slice that turns out long is cut in so many: an empty piece costs one call, a long one is cut again."""
+"""A slice that turns out long is cut in so many at most: an empty piece costs one call, a long one is cut again."""
+_PAGES_A_PIECE = 2
+"""Shorter pieces end in too many pages that are not full; longer ones are read one page after the other."""
 
 
 class QueryReader:
@@ -161,9 +163,9 @@ class QueryReader:
         reached = self._plan.time.millis(batch.last_key[self._plan.spec.time_key])
         cut = (reached // unit + 1) * unit
         pages_left = (span[1] - cut) // max(1, reached - batch.first_millis)
-        if pages_left < 2:
+        if pages_left < 2 * _PAGES_A_PIECE:
             return (span,)
-        pieces = min(_PIECES, pages_left)
+        pieces = min(_PIECES, pages_left // _PAGES_A_PIECE)
         step = -(-(span[1] - cut) // (pieces * unit)) * unit
         edges = [*range(cut, span[1], step), span[1]]
         return [(span[0], cut), *pairwise(edges)]

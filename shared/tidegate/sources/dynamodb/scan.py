@@ -123,7 +123,7 @@ class ScanReader:
             values[":n"], owner = number, "(#partition = :s OR #partition = :n)"
         # A time of another type must come through, so that it fails loudly instead of being left out for ever.
         values[":type"] = {"S": plan.time.attribute_type}
-        there = "attribute_exists(#time) AND (#time BETWEEN :low AND :high OR NOT attribute_type(#time, :type))"
+        there = "attribute_exists(#time) AND (NOT attribute_type(#time, :type) OR #time BETWEEN :low AND :high)"
         arguments |= {
             "TableName": plan.schema.table,
             "FilterExpression": f"{owner} AND {there}",
