@@ -155,7 +155,7 @@ class Upkeep:
         self.ledger.pairs.bury(pair, now)
 
     def measure_lag(self, now: datetime, report: Report) -> None:
-        """How far the oldest watermark of a regularly exported study lies behind: a schedule that never fires shows here.
+        """How far the oldest watermark of a regularly exported study lies behind: a dead schedule shows here.
 
         Only the default export has studies that every schedule covers; a study that has no watermark yet counts once
         it has been worked on.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError
+
 from tidegate.bootstrap import AWSClients
 
 
@@ -55,8 +56,11 @@ class Faults:
         self.before = self.after = None
 
     @contextmanager
-    def crash_at(self, number: int, *, answered: bool) -> Iterator[list[Call]]:
-        """Die at this call (counted from 1), before it is sent or after its effect; yields the call once it happened."""
+    def crash_after(self, number: int) -> Iterator[list[Call]]:
+        """Die after the effect of this call (counted from 1), which is as good as before the next one.
+
+        Yields a list that holds the call once that has happened.
+        """
         died: list[Call] = []
 
         def die(at: int, call: Call) -> None:
@@ -65,10 +69,7 @@ class Faults:
                 raise Crash(call.name)
 
         self.clear()
-        if answered:
-            self.after = die
-        else:
-            self.before = die
+        self.after = die
         try:
             yield died
         except Crash:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tidegate.instants import to_millis
-from tidegate.model import State, Trigger
 
 from integration.faults import Faults, away
 from integration.world import NOON, World
+from tidegate.instants import to_millis
+from tidegate.model import State, Trigger
 
 APP = Path(__file__).parents[2] / "functions" / "intake" / "app.py"
 ARN = "arn:aws:scheduler:eu-west-2:111122223333:schedule/default/tidegate-daily"

@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tidegate.errors import RejectedError
-from tidegate.instants import rfc3339
-from tidegate.model import Operation, Outcome, State, Trigger
 
 from integration.faults import Faults
 from integration.world import NOON, World
+from tidegate.errors import RejectedError
+from tidegate.instants import rfc3339
+from tidegate.model import Operation, Outcome, State, Trigger
 
 ELEVEN = "2026-03-10T11:00:00Z"
 SAMPLE = (
@@ -180,16 +180,7 @@ def test_the_message_of_the_original_design_exports_exactly_that_window_and_leav
 
 
 def test_a_table_that_does_not_occur_gives_no_records_and_the_result_says_so(world: World) -> None:
-    world.stack.service().put_export(
-        {
-            "exportId": "by-schema",
-            "source": {"type": "dynamodb", "index": "study-uploadedOn-index", "recordKey": "id", "table": "Record"},
-            "tableBy": ["schemaId"],
-            "format": {"type": "JSONL", "compression": "none"},
-        },
-        None,
-        NOON,
-    )
+    world.define("by-schema", tableBy=["schemaId"])
     world.put_study("a")
     world.put_records("a", [NOON - timedelta(hours=2)], schemaId={"S": "steps"})
     body = daily(export="by-schema", tableWhitelist=["steps", "sleep"], ignoreLastExportTime=True)

@@ -1,4 +1,4 @@
-"""A whole stack in this process, on moto: real tables, queues and bucket, the project's own code, a clock of the test's."""
+"""A whole stack in this process, on moto: tables, queues, a bucket, the project's own code, the test's own clock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ from tidegate.settings import Settings
 REGION = "eu-west-2"
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 INDEX = "study-uploadedOn-index"
-DEFAULT = {"source": {"table": "", "index": INDEX, "recordKey": "id"}, "settleSeconds": 60, "format": {"type": "JSONL", "compression": "none"}}
+DEFAULT = {
+    "source": {"table": "", "index": INDEX, "recordKey": "id"},
+    "settleSeconds": 60,
+    "format": {"type": "JSONL", "compression": "none"},
+}
 
 
 @dataclass
@@ -62,6 +66,11 @@ class World:
         self.stack.clients.dynamodb.delete_item(
             TableName=self.stack.settings.study_table, Key={"studyId": {"S": study}}
         )
+
+    def define(self, export: str, **changes: Any) -> None:
+        """Store an export like the default one, but for these changes."""
+        source = {"type": "dynamodb", **DEFAULT["source"], "table": self.stack.settings.record_table}
+        self.stack.service().put_export({**DEFAULT, "exportId": export, "source": source, **changes}, None, self.clock())
 
     def put_records(self, study: str, times: Iterable[datetime | int], **attributes: Mapping[str, Any]) -> list[str]:
         """One record at each time; their ids."""
@@ -235,7 +244,11 @@ def _create(made: AWSClients, **settings: Any) -> Settings:
             **(
                 {
                     "GlobalSecondaryIndexes": [
-                        {"IndexName": index.replace("_", "-"), "KeySchema": _schema(of), "Projection": {"ProjectionType": "ALL"}}
+                        {
+                            "IndexName": index.replace("_", "-"),
+                            "KeySchema": _schema(of),
+                            "Projection": {"ProjectionType": "ALL"},
+                        }
                         for index, of in indexes.items()
                     ]
                 }

@@ -1,10 +1,10 @@
 """Columns: where their values come from, in which order they stand, and what the manifest says of them."""
 
 import pytest
-from unit.part_samples import definition
 
 from tidegate.columns import ColumnOrder, selected, type_of, value_at
 from tidegate.model import AttributeValue, ColumnSpec
+from unit.part_samples import definition
 
 
 @pytest.mark.parametrize(

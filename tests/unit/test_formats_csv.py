@@ -8,11 +8,11 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.part_samples import MIX, exactly, meant, wire_records
 
 from tidegate.columns import named
 from tidegate.formats import MISSING, Column, UnwritableValueError, format_of
 from tidegate.model import AttributeValue, FormatSpec
+from unit.part_samples import MIX, exactly, meant, wire_records
 
 CSV = format_of(FormatSpec(type="CSV"))
 UNGUARDED = format_of(FormatSpec(type="CSV", formula_guard=False))

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.part_samples import MIX, exactly, meant, wire_records, wire_values
 
 from tidegate.columns import named
 from tidegate.errors import FatalError
@@ -16,6 +15,7 @@ from tidegate.formats import MISSING, Column, UnwritableValueError, format_of, n
 from tidegate.formats.jsonlines import JSONLinesFormat
 from tidegate.formats.wire import json_text, numeral, numerals
 from tidegate.model import AttributeValue, FormatSpec
+from unit.part_samples import MIX, exactly, meant, wire_records, wire_values
 
 JSONL = format_of(FormatSpec(type="JSONL"))
 ARRAY = format_of(FormatSpec(type="JSON"))

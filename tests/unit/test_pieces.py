@@ -7,9 +7,9 @@ import zlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.part_samples import MemoryStore
 
 from tidegate.pieces import MEMBER_BYTES, PIECE_BYTES, PartStream, Pieces, Spool, Tails
+from unit.part_samples import MemoryStore
 
 
 def stream(store: MemoryStore, *, compressed: bool = True) -> PartStream:

@@ -9,11 +9,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from unit.part_samples import MIX, MemoryStore, definition, plain_record, record
 
 from tidegate.errors import FatalError
 from tidegate.model import Definition, Record
 from tidegate.write import MAX_OPEN_TABLES, PartWriter, Written
+from unit.part_samples import MIX, MemoryStore, definition, plain_record, record
 
 
 def writer(store: MemoryStore, **document: Any) -> PartWriter:

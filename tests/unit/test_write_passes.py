@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.part_samples import MemoryStore, definition, plain_record, record, wire_records
 
 from tidegate.model import Definition, Record
 from tidegate.packing import packed, unpacked
 from tidegate.write import PartWriter, Written
+from unit.part_samples import MemoryStore, definition, plain_record, record, wire_records
 
 SMALL = {
     "tidegate.pieces.MEMBER_BYTES": 100,

@@ -60,7 +60,7 @@ class RequestRow(Model):
 
     @classmethod
     def refusal(cls, request_id: str, now: datetime) -> str | None:
-        """The operation that says why the last request of that id was refused, strongly consistent; None without one."""
+        """The operation that says why the last request of that id was refused; None without one."""
         row = cls.read(_refused(request_id), now)
         return None if row is None else str(row.content)
 

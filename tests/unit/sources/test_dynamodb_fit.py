@@ -86,7 +86,7 @@ def findings(bench: Bench, table: FakeTable, **source: Any) -> list[tuple[bool, 
 
 
 def test_a_fitting_table_is_found_fit_and_its_records_are_counted(bench: Bench) -> None:
-    table = bench.table([bench.record(f"r{n}", n) for n in range(30)], page=7)
+    table = bench.table([*(bench.record(f"r{n}", n) for n in range(30)), bench.record("at the end", 1000)], page=7)
     found = findings(bench, table)
     assert all(ok for ok, _ in found)
     assert "25 of 25 sample items have a time that reads as epochMillis" in found[2][1]
@@ -110,6 +110,21 @@ def test_samples_that_cannot_be_read_are_found_and_the_rest_is_still_looked_at(b
     found = findings(bench, table, timeType="iso8601")
     assert [ok for ok, _ in found] == [True, True, False, True, True]
     assert '"r1"' in found[2][1]
+
+
+@pytest.mark.parametrize(
+    ("texts", "others"),
+    [
+        (["2026-01-01T00:00:00.000Z"], 0),
+        (["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.123Z", "2026-01-01T00:00:00.1Z"], 2),
+    ],
+)
+def test_another_number_of_fraction_digits_is_said_and_no_fault(bench: Bench, texts: list[str], others: int) -> None:
+    items = [bench.record(f"r{n}", text) for n, text in enumerate(texts)]
+    table = bench.table(items, types={"id": "S", "studyId": "S", "uploadedOn": "S"})
+    ok, what = findings(bench, table, timeType="iso8601")[2]
+    assert ok
+    assert ("timeFraction's 3" in what, f"{others} of them" in what) == (bool(others), bool(others))
 
 
 def test_a_right_that_is_missing_is_found(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -93,8 +94,23 @@ def _samples(client: DynamoDBClient, chosen: Plan, sieve: Sieve, remedy: str) ->
             sieve.record(item, millis)
     if not findings:
         what = f"{len(timed)} of {len(items)} sample items have a time that reads as {chosen.spec.time_type}."
-        findings.append(Finding(ok=True, what=what))
+        findings.append(Finding(ok=True, what=f"{what}{_digits(chosen, timed)}"))
     return findings
+
+
+def _digits(chosen: Plan, timed: Sequence[Mapping[str, AttributeValue]]) -> str:
+    """What follows from times with another number of fraction digits than timeFraction says."""
+    if chosen.time.attribute_type != "S":
+        return ""
+    texts = [item[chosen.spec.time_key]["S"] for item in timed]
+    digits = [len(re.sub(r"^[^.]*\.?(\d*).*$", r"\1", text)) for text in texts]
+    others = sum(count != chosen.spec.time_fraction for count in digits)
+    if not others:
+        return ""
+    return (
+        f" {others} of them do not have timeFraction's {chosen.spec.time_fraction} fraction digits: they are exported "
+        "all the same, but those of one second may not be in the order of time."
+    )
 
 
 def _rights(client: DynamoDBClient, chosen: Plan, remedy: str) -> Sequence[Finding]:
@@ -119,16 +135,22 @@ def _rights(client: DynamoDBClient, chosen: Plan, remedy: str) -> Sequence[Findi
 
 
 def _count(client: DynamoDBClient, chosen: Plan, study: str, window: Window, remedy: str) -> Sequence[Finding]:
-    """How many records the window has by its bounds (before the filter), counted over a bounded number of pages."""
+    """How many records the window has before the filter, counted over a bounded number of pages.
+
+    Of iso8601, an end within a second is counted up to the end of that second.
+    """
     span = f"[{rfc3339(window.start)}, {rfc3339(window.end)})"
     partition = wire_value(chosen.schema.types[chosen.spec.partition_key], study)
     if partition is None:
         what = f"Study {study} cannot have records: attribute {chosen.spec.partition_key} is not text."
         return [Finding(ok=False, what=what, remedy=remedy)]
-    arguments = _query(chosen, partition, (to_millis(window.start), to_millis(window.end)))
+    start, end = to_millis(window.start), to_millis(window.end)
     with translated(f"Counting records of study {study} in table {chosen.schema.table}", remedy=remedy):
-        counts = list(_counts(client, arguments))
-    total, more = sum(count for count, _ in counts), counts[-1][1]
+        counts = list(_counts(client, _query(chosen, partition, (start, end))))
+        total, more = sum(count for count, _ in counts), counts[-1][1]
+        if not more and chosen.time.attribute_type == "N":
+            # BETWEEN takes the end in, the window does not.
+            total -= sum(count for count, _ in _counts(client, _query(chosen, partition, (end, end))))
     return [Finding(ok=True, what=f"Study {study} has {'more than ' if more else ''}{total} records in {span}.")]
 
 
