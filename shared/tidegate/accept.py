@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,20 +19,14 @@ from tidegate import override
 from tidegate.definition import from_document
 from tidegate.errors import RejectedError, RetriableError
 from tidegate.export import ExportParams
-from tidegate.instants import floor_millis, parse_rfc3339, rfc3339
-from tidegate.job import SILENCE, Task
+from tidegate.frozen import REMEMBERED, StudyPlan, dispatch, operations_of
+from tidegate.instants import floor_millis, rfc3339
 from tidegate.layout import plan_key
 from tidegate.model import (
     DEFAULT_EXPORT,
     Definition,
-    Failure,
-    JSONObject,
-    Kind,
     ObjectRef,
-    Operation,
-    Outcome,
     Request,
-    State,
     Trigger,
 )
 from tidegate.queues import WorkQueue
@@ -41,14 +34,9 @@ from tidegate.request import canonical, check_accepted
 from tidegate.sources import KeyLookup, Source
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
-from tidegate.ulid import derived
 from tidegate.window import settled_at
 
 logger = logging.getLogger(__name__)
-
-REMEMBERED = timedelta(days=90)
-"""How long a request's id is taken: longer than any of its operations can live, and at least 14 days (SPEC 2)."""
-AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +49,6 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What acceptance decided about one (export, study): its work, or what there is to say instead."""
-
-    study: str | None
-    plan: str | None = None
-    filtered: int = 0
-    missing: int = 0
-    none_found: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Acceptance:
     """Turns checked requests into operations."""
 
@@ -81,8 +58,12 @@ class Acceptance:
     source_of: Callable[[Definition], Source]
     override_buckets: Sequence[str]
 
-    def accept(self, request: Request, origin: Origin, now: datetime) -> list[str]:
+    def accept(
+        self, request: Request, origin: Origin, now: datetime, definition: Definition | None = None
+    ) -> list[str]:
         """The ids of the request's operations, all of them written, and the ready ones sent.
+
+        `definition` takes the place of the export's newest one: a redrive has that of the operation it repeats.
 
         Idempotent under the request's id, also when repeated after a crash at any point. Raises RejectedError with
         SPEC 2's codes; then nothing was written, and the id is still free.
@@ -91,7 +72,8 @@ class Acceptance:
         digest = hashlib.sha256(canonical(request).encode()).hexdigest()
         row = self.ledger.requests.read(request_id, now)
         if row is None:
-            frozen = self._freeze(request, request_id, digest, origin, now)
+            used = definition or self.definition(request.export)
+            frozen = self._freeze(request, used, request_id, digest, origin, now)
             if not self.ledger.requests.freeze(request_id, digest, now, frozen, now + REMEMBERED):
                 logger.info("the same request is being accepted at the same time", extra={"requestId": request_id})
             row = self.ledger.requests.read(request_id, now)
@@ -105,7 +87,7 @@ class Acceptance:
             )
         operations = operations_of(request_id, row.acceptedAt, row.content)
         if not row.dispatched:
-            self._dispatch(operations)
+            dispatch(self.ledger, self.queue, operations)
             row.mark_dispatched()
         return [operation.operation_id for operation in operations]
 
@@ -156,14 +138,15 @@ class Acceptance:
                 )
         return wanted
 
-    def _freeze(self, request: Request, request_id: str, digest: str, origin: Origin, now: datetime) -> dict[str, Any]:
-        definition = self.definition(request.export)
+    def _freeze(
+        self, request: Request, definition: Definition, request_id: str, digest: str, origin: Origin, now: datetime
+    ) -> dict[str, Any]:
         end = self.end_of(request, definition, now)
         reference: ObjectRef | None = None
         if request.override is not None:
             reference, plans = self._plan_override(request.override, request, definition, request_id, digest)
         else:
-            plans = [_Plan(study) for study in self.studies_of(request, definition)]
+            plans = [StudyPlan(study) for study in self.studies_of(request, definition)]
         params = ExportParams(
             end=end,
             start=request.start,
@@ -178,7 +161,7 @@ class Acceptance:
         )
         return {
             "request": json.loads(canonical(request)),
-            "trigger": Trigger.COMMAND if request_id.startswith("cli-") else origin.trigger,
+            "trigger": _trigger(request_id, origin),
             "actor": origin.actor,
             "params": params.to_json(),
             "startAfter": _start_after(end, definition, now),
@@ -187,7 +170,7 @@ class Acceptance:
 
     def _plan_override(
         self, text: str, request: Request, definition: Definition, request_id: str, digest: str
-    ) -> tuple[ObjectRef, list[_Plan]]:
+    ) -> tuple[ObjectRef, list[StudyPlan]]:
         """Which study owns which id of an override file; the lists are stored before anything refers to them."""
         located = override.locate(text, self.objects.bucket, self.override_buckets)
         reference = override.freeze(self.objects.client, located)
@@ -211,17 +194,17 @@ class Acceptance:
         plans = [self._store_plan(request_id, digest, study, found) for study, found in sorted(by_study.items())]
         if missing:
             stored = self._store_plan(request_id, digest, None, missing)
-            plans.append(_Plan(None, stored.plan, filtered, len(missing), none_found))
+            plans.append(StudyPlan(None, stored.plan, filtered, len(missing), none_found))
         elif not plans:
-            plans.append(_Plan(None, None, filtered))
+            plans.append(StudyPlan(None, None, filtered))
         else:
-            plans[0] = _Plan(plans[0].study, plans[0].plan, filtered)
+            plans[0] = StudyPlan(plans[0].study, plans[0].plan, filtered)
         return reference, plans
 
-    def _store_plan(self, request_id: str, digest: str, study: str | None, keys: Sequence[Sequence[str]]) -> _Plan:
+    def _store_plan(self, request_id: str, digest: str, study: str | None, keys: Sequence[Sequence[str]]) -> StudyPlan:
         key = plan_key(request_id, digest, study)
         self.objects.put(key, json.dumps(keys, ensure_ascii=False).encode(), "application/json")
-        return _Plan(study, key)
+        return StudyPlan(study, key)
 
     def _override_studies(self, request: Request, definition: Definition, owning: set[str]) -> Sequence[str]:
         """The studies whose ids an override exports: the whitelist, or every enabled one that owns an id.
@@ -236,30 +219,6 @@ class Acceptance:
             for study_id, study in known.items()
             if study.enabled and (definition.studies is None or study_id in definition.studies)
         ]
-
-    def _dispatch(self, operations: Sequence[Operation]) -> None:
-        """Write and send every operation; a repeat writes nothing twice, and the queue drops a message sent twice."""
-        if len(operations) == 1:
-            self._write(operations[0])
-        else:
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                list(pool.map(self._write, operations))
-        ready = [
-            Task(operation.operation_id, operation.pair)
-            for operation in operations
-            if operation.state is State.NOT_STARTED and operation.pair is not None
-        ]
-        self.queue.send(ready, dispatch=1)
-
-    def _write(self, operation: Operation) -> None:
-        look_at: datetime | None = None
-        if operation.state is State.SLEEPING:
-            look_at = operation.start_after
-        elif operation.state is State.NOT_STARTED:
-            look_at = operation.created_at + SILENCE
-        else:
-            operation = replace(operation, expiry=self.ledger.expiry(operation.state, operation.created_at))
-        self.ledger.operations.create(operation, look_at)
 
 
 def current_definition(ledger: Ledger, export: str) -> Definition:
@@ -280,56 +239,11 @@ def current_definition(ledger: Ledger, export: str) -> Definition:
     )
 
 
-def operations_of(request_id: str, accepted_at: datetime, frozen: Mapping[str, Any]) -> list[Operation]:
-    """The operations of a frozen request; always the same, ids included."""
-    request, plans = frozen["request"], [_Plan(*plan) for plan in frozen["plans"]]
-    start_after = parse_rfc3339(frozen["startAfter"]) if frozen["startAfter"] else None
-    operations = []
-    for plan in plans or [_Plan(None)]:
-        state = State.NOT_STARTED if start_after is None else State.SLEEPING
-        operation = Operation(
-            operation_id=derived(accepted_at, request_id, plan.study or ""),
-            kind=Kind.EXPORT,
-            state=state,
-            request_id=request_id,
-            export=request["export"],
-            study=plan.study,
-            export_type=request["exportType"],
-            trigger=frozen["trigger"],
-            tag=request["tag"],
-            actor=frozen["actor"],
-            created_at=accepted_at,
-            last_action_at=accepted_at,
-            params={**frozen["params"], "plan": plan.plan, "filtered": plan.filtered},
-            start_after=start_after,
-            dispatch=1 if state is State.NOT_STARTED else 0,
-            log=(
-                (accepted_at, "accepted" if start_after is None else f"accepted, sleeps until {rfc3339(start_after)}"),
-            ),
-        )
-        operations.append(operation if plan.study is not None else _without_study(operation, plan))
-    return operations
-
-
-def _without_study(operation: Operation, plan: _Plan) -> Operation:
-    """An operation that has nothing to run: no study matched, or it reports the ids that were found nowhere."""
-    counts = {"records": 0, "parts": 0, "bytes": 0, "filtered": plan.filtered, "missing": plan.missing}
-    result: JSONObject = {"manifest": None, "receipts": [], "counts": counts, "missing": plan.plan}
-    ended = replace(
-        operation, finished_at=operation.created_at, result=result, dispatch=0, start_after=None, state=State.SUCCEEDED
-    )
-    if not plan.missing:
-        return replace(ended, outcome=Outcome.NOTHING_NEW, log=((operation.created_at, "no study takes part"),))
-    message = (
-        f"{plan.missing} ids of the override file were found nowhere; the list is in the export bucket at {plan.plan}."
-    )
-    log = ((operation.created_at, message),)
-    if plan.none_found:
-        failure = Failure(
-            "OVERRIDE_EMPTY", f"None of the override file's ids was found. {message}", "Correct the file."
-        )
-        return replace(ended, state=State.FAILED, error=failure, log=log)
-    return replace(ended, outcome=Outcome.NOTHING_NEW, log=log)
+def _trigger(request_id: str, origin: Origin) -> Trigger:
+    """A command's request comes by the queue like anyone's, and is told by its id; a redrive stays one."""
+    if origin.trigger is Trigger.MESSAGE and request_id.startswith("cli-"):
+        return Trigger.COMMAND
+    return origin.trigger
 
 
 def _start_after(end: datetime | None, definition: Definition, now: datetime) -> str | None:

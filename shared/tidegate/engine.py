@@ -19,7 +19,7 @@ from tidegate.job import LEASE_SECONDS, SILENCE, Budget, Claim, Delivery, Kind, 
 from tidegate.model import Failure, JSONObject, Operation, Progress, State
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
-from tidegate.store.pairs import lost
+from tidegate.store.pairs import Lease, lost
 
 logger = logging.getLogger(__name__)
 
@@ -83,10 +83,7 @@ class Engine:
             return self._busy(task, delivery)
         operation = self.ledger.operations.claim(task.operation_id, lease.fence, now, now + SILENCE)
         if operation is None:
-            self.ledger.pairs.release(lease)
-            return Verdict(
-                acknowledge=True, note="the operation has ended, is unknown, or sleeps and will be sent again"
-            )
+            return self._unclaimed(task, lease, delivery)
         claim = Claim(operation, lease)
         try:
             return self._run(claim, delivery, seconds_left)
@@ -105,6 +102,23 @@ class Engine:
         wait = 1 if until is None else (until - self.clock()).total_seconds() + 2
         delivery.hide(int(max(1, min(wait, LEASE_SECONDS))))
         return Verdict(acknowledge=False, note="another worker holds the lease")
+
+    def _unclaimed(self, task: Task, lease: Lease, delivery: Delivery) -> Verdict:
+        """A message whose operation cannot be begun: it has ended, is unknown, or is to sleep a little by our clock.
+
+        A worker that died between the end and its acknowledgement leaves working objects, which are removed now.
+        """
+        operation = self.ledger.operations.read(task.operation_id)
+        if operation is None or operation.state.final:
+            if operation is not None:
+                self._tidy(Claim(operation, lease), self.kinds.get(operation.kind))
+            else:
+                self.ledger.pairs.release(lease)
+            return Verdict(acknowledge=True, note="the operation has ended or is unknown")
+        self.ledger.pairs.release(lease)
+        wait = 1.0 if operation.start_after is None else (operation.start_after - self.clock()).total_seconds() + 1
+        delivery.hide(int(max(1, min(wait, LEASE_SECONDS))))
+        return Verdict(acknowledge=False, note="the operation cannot begin yet")
 
     def _run(self, claim: Claim, delivery: Delivery, seconds_left: Callable[[], float]) -> Verdict:
         operation = claim.operation
@@ -229,7 +243,7 @@ class Engine:
         return Verdict(acknowledge=True, ended=State.FAILED, note=failure.message)
 
     def _tidy(self, claim: Claim, kind: Kind | None) -> None:
-        """After the end: leftovers and the lease. What cannot be tidied now expires by itself, so that is no failure."""
+        """After the end: leftovers and the lease. What cannot be tidied now expires by itself: that is no failure."""
         try:
             if kind is not None:
                 kind.clean(claim.operation)

@@ -37,6 +37,7 @@ from tidegate.seal import Seal
 from tidegate.sources import Ask, KeyLookup, Source
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
+from tidegate.store.pairs import lost
 from tidegate.window import resolve
 from tidegate.write import PartWriter
 
@@ -241,6 +242,7 @@ class ExportJob:
             reading, state = self._reading(previous)
             if reading.window is not None and reading.window.empty:
                 return self._nothing_new(reading)
+            self._note_window(reading)
             self.live = self._open(reading, state)
         if not self.live.read(budget):
             return self.live.pause()
@@ -258,6 +260,14 @@ class ExportJob:
         fresh = _Reading(window, watermark)
         fresh.skipped["filtered"] = self.params.filtered
         return fresh, None
+
+    def _note_window(self, reading: _Reading) -> None:
+        """Write the window down before it is read, so that a failed operation still says what it was about."""
+        if reading.window == self.operation.window:
+            return
+        operations = self.kind.ledger.operations
+        if not operations.save_window(self.operation, reading.window, reading.watermark, self.kind.clock()):
+            raise lost(self.lease)
 
     def _open(self, reading: _Reading, state: bytes | None) -> _Live:
         """Source and writer, both where the reading stands."""

@@ -106,8 +106,11 @@ class Task:
 
     @classmethod
     def of_body(cls, body: JSONObject) -> Task:
-        """Read a message that `body` wrote. Raises KeyError for any other."""
-        return cls(body["operationId"], Pair.of_key(body["pair"]))
+        """Read a message that `body` wrote. Raises KeyError or ValueError for any other."""
+        operation_id, pair = body["operationId"], body["pair"]
+        if not (isinstance(operation_id, str) and operation_id and isinstance(pair, str)):
+            raise ValueError("a work message names its operation and its pair as text")
+        return cls(operation_id, Pair.of_key(pair))
 
     @property
     def group(self) -> str:

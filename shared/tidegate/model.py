@@ -219,12 +219,28 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedRecord:
+    """A record that cannot be exported: which one and why, never what it holds.
+
+    `key` is its identity as text, or the key that was asked for, or the table's own key where it lacks an identity.
+    `table` is the one it belongs to, "" in an export without tables, None where nobody can know. `code` is for
+    machines, `reason` finishes the sentence "the record ...".
+    """
+
+    key: tuple[str, ...]
+    code: str
+    reason: str
+    table: str | None = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A bounded batch of records in the source's order, and where to go on.
 
     `cursor` is JSON that the source itself understands, None after the last page. `deleted` counts records that the
     index listed and the table no longer has, `filtered` those that the export leaves out, `duplicates` those that were
-    handed out before; `missing` lists override keys that are nowhere.
+    handed out before; `missing` lists override keys that are nowhere, `failed` the records that are there and cannot be
+    exported.
     """
 
     records: Sequence[Record]
@@ -233,6 +249,7 @@ class Page:
     filtered: int = 0
     missing: Sequence[tuple[str, ...]] = ()
     duplicates: int = 0
+    failed: Sequence[FailedRecord] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,13 +95,21 @@ class DeadLetters:
             while len(seen) < most:
                 with translated_sqs("reading dead letters"):
                     found = self.client.receive_message(
-                        QueueUrl=self.url, MaxNumberOfMessages=BATCH, VisibilityTimeout=seconds, WaitTimeSeconds=0
+                        QueueUrl=self.url,
+                        MaxNumberOfMessages=BATCH,
+                        VisibilityTimeout=seconds,
+                        WaitTimeSeconds=0,
+                        MessageSystemAttributeNames=["MessageDeduplicationId"],
                     ).get("Messages", [])
                 if not found:
                     break
                 seen.extend(message["ReceiptHandle"] for message in found)
                 for message in found:
-                    yield {"id": message["MessageId"], "body": message["Body"]}
+                    yield {
+                        "id": message["MessageId"],
+                        "body": message["Body"],
+                        "deduplication": message.get("Attributes", {}).get("MessageDeduplicationId", ""),
+                    }
         finally:
             for receipt in seen:
                 with translated_sqs("giving a dead letter back"):

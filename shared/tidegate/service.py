@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tidegate.accept import Acceptance, Origin, current_definition, operations_of
+from tidegate.accept import Acceptance, Origin, current_definition
 from tidegate.definition import from_document
 from tidegate.definition_schema import validate
 from tidegate.errors import RejectedError
+from tidegate.frozen import operations_of
 from tidegate.instants import floor_millis, rfc3339
 from tidegate.model import (
     DEFAULT_EXPORT,

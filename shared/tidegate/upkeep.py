@@ -91,7 +91,7 @@ class Upkeep:
         """Fail the operations whose message has come to lie in the work dead-letter queue; the message stays there."""
         for letter in self.dead_work.peek(DEAD_LETTERS_A_TICK):
             operation = self._operation_of(letter)
-            if operation is None or operation.state.final:
+            if operation is None or operation.state.final or _outdated(letter, operation):
                 continue
             failure = Failure(
                 "DEAD_LETTER",
@@ -140,7 +140,8 @@ class Upkeep:
                 report.cancelled += self.ledger.close(
                     operation, State.CANCELLED, now, "cancelled: its study was deleted"
                 )
-        before = self.ledger.watermarks.remove(pair)
+        # The event first: a crash between the two then tells the old value twice rather than never.
+        before = self.ledger.watermarks.read(pair)
         self.ledger.history.append(
             f"audit/{pair.key}",
             f"deleted#{rfc3339(now)}",
@@ -152,6 +153,7 @@ class Upkeep:
                 "watermarkBefore": rfc3339(before) if before else None,
             },
         )
+        self.ledger.watermarks.remove(pair)
         self.ledger.pairs.bury(pair, now)
 
     def measure_lag(self, now: datetime, report: Report) -> None:
@@ -171,3 +173,9 @@ class Upkeep:
     def remove_orphans(self, now: datetime, report: Report) -> None:
         """Remove finished files that no manifest names; see sweep.py."""
         report.orphans_removed = sweep_orphans(self.ledger, self.objects, now - timedelta(days=2), now)
+
+
+def _outdated(letter: Mapping[str, str], operation: Operation) -> bool:
+    """Whether the operation has been sent again since this message was: its old dead letter says nothing any more."""
+    sent = letter["deduplication"].removeprefix(f"{operation.operation_id}-")
+    return sent.isdecimal() and int(sent) < operation.dispatch

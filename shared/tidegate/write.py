@@ -24,6 +24,8 @@ from tidegate.tables import table_of
 MAX_OPEN_TABLES = 50
 SPOOL_BYTES = 32 << 20
 """What all tables' waiting bytes may take of the memory; beyond it the largest are put aside into the store."""
+CHECKPOINT_BYTES = 1 << 20
+"""What of them a state may carry. It is copied, sent and kept until the next one, each time as a whole."""
 _STATE_VERSION: Final = 1
 _MAGIC: Final = b"tidegate parts"
 
@@ -109,7 +111,7 @@ class PartWriter:
         for table, belonging in pending.items():
             self._tables[table].write(belonging)
         self._records += len(records)
-        self._save_memory()
+        self._hold_at_most(SPOOL_BYTES)
 
     def finish(self) -> Written:
         """Ends all open parts. With emptyPolicy `header` and no record there is one part all the same."""
@@ -128,6 +130,7 @@ class PartWriter:
 
     def state(self) -> bytes:
         """All that a writer in another process needs to go on from here, beside the private objects."""
+        self._hold_at_most(CHECKPOINT_BYTES)
         tails: list[bytes | bytearray] = []
         document = {
             "put": self._pieces.put_so_far,
@@ -175,11 +178,12 @@ class PartWriter:
                 remedy="Ask for a shorter window, raise rowLimit, or set rowLimitPolicy to split.",
             )
 
-    def _save_memory(self) -> None:
+    def _hold_at_most(self, size: int) -> None:
+        """Puts waiting bytes aside, the largest first, until no more than `size` of them are in memory."""
         spools = [spool for writer in self._open.values() for spool in writer.spools()]
         held = sum(spool.held for spool in spools)
         for spool in sorted(spools, key=lambda spool: spool.held, reverse=True):
-            if held <= SPOOL_BYTES:
+            if held <= size:
                 return
             held -= spool.held
             spool.put_aside(self._pieces)

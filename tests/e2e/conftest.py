@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from e2e.outsider import Outsider
 from tidegate_local.stack import LocalStack
+
+# Nothing may fire by itself in between, and further tables and buckets are only read where the template names them.
+PARAMETERS = {
+    "DailyScheduleState": "DISABLED",
+    "SourceTableArns": "arn:aws:dynamodb:us-east-1:000000000000:table/Elsewhere",
+    "OverrideBuckets": "override-files",
+}
 
 
 @pytest.fixture(scope="session")
@@ -13,5 +21,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 
     All tests of a session share it, so each uses studies, request ids and exports of its own.
     """
-    with LocalStack(auth=True, logs=tmp_path_factory.mktemp("stack")) as running:
+    with LocalStack(auth=True, parameters=PARAMETERS, logs=tmp_path_factory.mktemp("stack")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def outsider(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Outsider:
+    """Return someone who knows of the stack what its outputs.json says."""
+    return Outsider.of(stack, tmp_path_factory.mktemp("outsider"))

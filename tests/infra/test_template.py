@@ -145,7 +145,7 @@ def test_the_bucket_is_versioned_private_tidied_and_outlives_the_stack(template:
     rules = {rule["Id"]: rule for rule in properties["LifecycleConfiguration"]["Rules"]}
     assert rules["abort-incomplete-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
     assert rules["expire-noncurrent-versions"]["NoncurrentVersionExpiration"]
-    assert (rules["expire-work"]["Prefix"], rules["expire-work"]["ExpirationInDays"]) == ("work/", 30)
+    assert (rules["expire-work"]["Prefix"], rules["expire-work"]["ExpirationInDays"]) == ("work/", 90)
     (statement,) = of_type(template, "AWS::S3::BucketPolicy")["ExportBucketPolicy"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +19,9 @@ def clock() -> Clock:
 def world(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """An empty stack on moto, at noon of 10 March 2026 UTC; messages become visible and files age by the test's clock."""
     monkeypatch.setattr("moto.sqs.models.unix_time", lambda: clock().timestamp())
-    monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda: clock().timestamp() * 1000)
+    # A microsecond passes between two calls: moto shows a message only after the moment at which it becomes visible.
+    ticks = itertools.count()
+    monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda: clock().timestamp() * 1000 + next(ticks) / 1000)
     monkeypatch.setattr("moto.s3.models.utcnow", lambda: clock().replace(tzinfo=None))
     with mock_aws():
         yield build(clock)

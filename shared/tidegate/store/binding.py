@@ -15,11 +15,13 @@ from pynamodb.constants import NUMBER, STRING
 from pynamodb.exceptions import PynamoDBException, TransactWriteError
 from pynamodb.models import Model
 
-from tidegate.awserrors import translate
-from tidegate.errors import FatalError
+from tidegate.awserrors import error_code, translate
+from tidegate.errors import FatalError, RetriableError
 from tidegate.instants import from_millis, parse_rfc3339, rfc3339, to_millis
 
 R = TypeVar("R", bound=Model)
+_CONFLICTS = frozenset({"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"})
+"""Reasons for which DynamoDB cancels a transaction that may succeed a moment later."""
 
 
 class InstantAttribute(Attribute[datetime]):
@@ -89,6 +91,12 @@ def translated(doing: str) -> Iterator[None]:
     except PynamoDBException as error:
         if is_refusal(error):
             raise
+        if isinstance(error, TransactWriteError) and _reasons(error) & _CONFLICTS:
+            raise RetriableError(
+                f"{doing}: another transaction was writing at the same moment.",
+                code="AWS_CONFLICT",
+                remedy="Tidegate tries again later by itself.",
+            ) from error
         cause = error.cause if error.cause is not None else error.__cause__
         if isinstance(cause, ClientError | BotoCoreError):
             raise translate(cause, doing) from error
@@ -100,9 +108,13 @@ def translated(doing: str) -> Iterator[None]:
 def is_refusal(error: PynamoDBException) -> bool:
     """True where a condition was not met (not where the call itself went wrong)."""
     if isinstance(error, TransactWriteError):
-        codes = {reason.code for reason in error.cancellation_reasons if reason is not None}
-        return "ConditionalCheckFailed" in codes
-    return error.cause_response_code == "ConditionalCheckFailedException"
+        return "ConditionalCheckFailed" in _reasons(error)
+    # Not PynamoDB's own cause_response_code, which breaks where the connection did.
+    return isinstance(error.cause, ClientError) and error_code(error.cause) == "ConditionalCheckFailedException"
+
+
+def _reasons(error: TransactWriteError) -> set[str]:
+    return {reason.code for reason in error.cancellation_reasons if reason is not None}
 
 
 @dataclass(slots=True)

@@ -188,7 +188,7 @@ class OperationRow(Model):
 
     @classmethod
     def claim(cls, operation_id: str, fence: int, now: datetime, look_at: datetime) -> Operation | None:
-        """Begin or go on under a lease's fence; counts an attempt. None where there is nothing to do any more."""
+        """Begin or go on under a lease's fence; counts an attempt. None where it cannot be: ended, unknown, asleep."""
         row = cls(operation_id)
         waiting = cls.state.is_in(State.SLEEPING.value, State.NOT_STARTED.value, State.RUNNING.value)
         ripe = cls.startAfter.does_not_exist() | (cls.startAfter <= now)
@@ -204,7 +204,12 @@ class OperationRow(Model):
                 ],
                 condition=waiting & ripe & (cls.fence < fence),
             )
-        return None if claiming.refused else row.operation()
+        if not claiming.refused:
+            return row.operation()
+        # Refused by our own claim where its answer was lost and the call was sent again.
+        current = cls.read(operation_id)
+        ours = current is not None and current.fence == fence and current.state is State.RUNNING
+        return current if ours else None
 
     @classmethod
     def save_pass(
@@ -241,6 +246,17 @@ class OperationRow(Model):
         else:
             actions.append(cls.passesWithoutProgress.add(1))
         return cls._ours(operation, actions, "storing the progress of")
+
+    @classmethod
+    def save_window(
+        cls, operation: Operation, window: Window | None, watermark_before: datetime | None, now: datetime
+    ) -> bool:
+        """Note the window that a run has found, before it reads: one that fails then still says what it was about.
+
+        False where the operation is no longer ours to change.
+        """
+        actions: list[Action] = [cls.lastActionAt.set(now), *_window_actions(cls, window, watermark_before)]
+        return cls._ours(operation, actions, "noting the window of")
 
     @classmethod
     def save_return(cls, operation: Operation, now: datetime) -> bool:
@@ -358,6 +374,46 @@ class OperationRow(Model):
                 condition=(cls.state == operation.state.value) & (cls.dispatch == operation.dispatch),
             )
         return not writing.refused
+
+    @classmethod
+    def add_reopen(
+        cls, transaction: TransactWrite, operation: Operation, now: datetime, look_at: datetime, message: str
+    ) -> None:
+        """Add to a transaction that a failed operation is to be done again: FAILED -> NOT_STARTED.
+
+        It keeps its id, end, tag and definition; counters, error, window and expiry are those of a new one. The number
+        of its next message goes on from `operation.dispatch`, on which the change is conditional.
+        """
+        actions: list[Action] = [
+            cls.state.set(State.NOT_STARTED.value),
+            cls.due.set(DUE),
+            cls.dueAt.set(look_at),
+            cls.dispatch.set(operation.dispatch + 1),
+            cls.lastActionAt.set(now),
+            cls.progress.set(asdict(Progress())),
+            *(
+                counter.set(0)
+                for counter in (cls.attempts, cls.retries, cls.passesWithoutProgress, cls.returns)
+            ),
+            *(
+                attribute.remove()
+                for attribute in (
+                    cls.expiry,
+                    cls.error,
+                    cls.outcome,
+                    cls.result,
+                    cls.checkpoint,
+                    cls.window,
+                    cls.watermarkBefore,
+                    cls.startedAt,
+                    cls.finishedAt,
+                    cls.lastProgressAt,
+                )
+            ),
+            cls.log.set(_trimmed(cls, operation, line(now, message))),
+        ]
+        condition = (cls.state == State.FAILED.value) & (cls.dispatch == operation.dispatch)
+        transaction.update(cls(operation.operation_id), actions=actions, condition=condition)
 
     @classmethod
     def _ours(cls, operation: Operation, actions: list[Action], doing: str) -> bool:

@@ -64,6 +64,14 @@ class RequestRow(Model):
         row = cls.read(_refused(request_id), now)
         return None if row is None else str(row.content)
 
+    @classmethod
+    def extend(cls, request_id: str, expiry: datetime) -> None:
+        """Remember a request until `expiry` at least: one of its operations has just been given a new life."""
+        with conditional(f"extending request {request_id}"):
+            cls(request_id).update(
+                actions=[cls.expiry.set(expiry)], condition=cls.requestId.exists() & (cls.expiry < expiry)
+            )
+
     @property
     def content(self) -> Any:
         """What was frozen, as JSON."""

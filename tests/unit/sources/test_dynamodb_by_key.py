@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tidegate.errors import FatalError
+from tidegate.errors import FatalError, RejectedError
 from tidegate.sources import Ask
 
 if TYPE_CHECKING:
@@ -85,11 +85,12 @@ def test_owners_finds_the_study_of_each_key_that_exists(bench: Bench) -> None:
 
 def test_a_record_key_that_is_not_the_tables_key_cannot_be_looked_up(bench: Bench) -> None:
     source = bench.source(bench.table([]), bench.export(recordKey="serial"))
-    for ask in (lambda: source.owners([("1",)]), lambda: list(source.pages(Ask("s", keys=[("1",)]), None))):
-        with pytest.raises(FatalError) as caught:
-            ask()
-        assert caught.value.code == "OVERRIDE_UNSUPPORTED"
-        assert "recordKey" in caught.value.remedy
+    with pytest.raises(RejectedError, match="recordIdS3Override") as refused:
+        source.owners([("1",)])
+    with pytest.raises(FatalError) as failed:
+        list(source.pages(Ask("s", keys=[("1",)]), None))
+    assert (refused.value.code, failed.value.code) == ("CONFLICTING_FIELDS", "OVERRIDE_UNSUPPORTED")
+    assert "recordKey" in refused.value.remedy
 
 
 def test_an_ask_is_either_for_a_window_or_for_keys(bench: Bench) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tidegate.errors import FatalError
+from tidegate.errors import FatalError, RejectedError
 from tidegate.model import JSON, AttributeValue, Definition, Page, Window
 from tidegate.sources.dynamodb.inspection import inspect
 from tidegate.sources.dynamodb.items import BATCH, ItemReader
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["DynamoDBSource"]
 
 _LOOKUPS_IN_FLIGHT = 4
+_TABLE_KEY = "Leave out the source's recordKey, or give it the table's own key."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,13 @@ class DynamoDBSource:
         return Names(self._table().plan.record_key, self._definition.source.time_key)
 
     def owners(self, keys: Sequence[Key]) -> Mapping[Key, str]:
-        """See KeyLookup. Reads only the partition attribute, 100 keys a call, a few calls at once."""
+        """See KeyLookup. Reads only the partition attribute, 100 keys a call, a few calls at once.
+
+        Raises RejectedError (CONFLICTING_FIELDS) where the definition's recordKey is not the table's key.
+        """
         table = self._table()
+        if (why_not := self._why_no_lookup()) is not None:
+            raise RejectedError(f"recordIdS3Override: {why_not}", code="CONFLICTING_FIELDS", remedy=_TABLE_KEY)
         batches = [keys[at : at + BATCH] for at in range(0, len(keys), BATCH)]
         found: dict[Key, str] = {}
         with ThreadPoolExecutor(_LOOKUPS_IN_FLIGHT) as pool:
@@ -142,6 +148,8 @@ class DynamoDBSource:
     def _by_key(self, study: str, keys: Sequence[Key], cursor: JSON | None) -> Iterator[Page]:
         """An override: the keys in their order, those of other studies and those that the filter drops counted."""
         table, size = self._table(), self._page_limit or BATCH
+        if (why_not := self._why_no_lookup()) is not None:
+            raise FatalError(why_not, code="OVERRIDE_UNSUPPORTED", remedy=_TABLE_KEY)
         keys = self._distinct(keys)
         for at in range(0 if cursor is None else cursor["at"], len(keys), size):
             asked = keys[at : at + size]
@@ -154,6 +162,15 @@ class DynamoDBSource:
                 filtered=len(here) - len(kept),
                 missing=[key for key, item in zip(asked, items, strict=True) if item is None],
             )
+
+    def _why_no_lookup(self) -> str | None:
+        names, schema = self._table().plan.record_key, self._table().plan.schema
+        if set(names) == set(schema.key):
+            return None
+        return (
+            f"Export {self._definition.export} knows its records by ({', '.join(names)}), but the key of table "
+            f"{schema.table} is ({', '.join(schema.key)}): single records cannot be found."
+        )
 
     def _distinct(self, keys: Sequence[Key]) -> Sequence[Key]:
         """The keys without those that are another way of writing one before: 1.0 after 1."""
@@ -175,13 +192,6 @@ class DynamoDBSource:
         """The item of each key, None where there is none."""
         table = self._table()
         schema, names = table.plan.schema, table.plan.record_key
-        if set(names) != set(schema.key):
-            raise FatalError(
-                f"Export {self._definition.export} knows its records by ({', '.join(names)}), but the key of table "
-                f"{schema.table} is ({', '.join(schema.key)}): single records cannot be found.",
-                code="OVERRIDE_UNSUPPORTED",
-                remedy="Leave out the source's recordKey, or give it the table's own key.",
-            )
         wired = [to_wire(schema, names, key) for key in keys]
         found = table.items.get([key for key in wired if key is not None], attributes)
         ids: list[Hashable | None] = [None if key is None else comparable(schema, key) for key in wired]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal
 
 from tidegate.errors import FatalError
-from tidegate.model import AttributeValue, Definition, Record
+from tidegate.model import AttributeValue, Definition, FailedRecord, Record
 from tidegate.sources.dynamodb.keys import key_text
 from tidegate.sources.dynamodb.schema import Plan, remedy_of
+from tidegate.tables import table_of_values
+
+
+BAD_TIME = "BAD_TIME"
+NO_IDENTITY = "NO_IDENTITY"
 
 
 class Sieve:
     """Decides about single items, by one plan; holds no state."""
 
     def __init__(self, plan: Plan, definition: Definition) -> None:
+        self._definition = definition
         self._table_key = plan.schema.key
         self._record_key = plan.record_key
         self._partition_key = plan.spec.partition_key
@@ -31,35 +36,59 @@ class Sieve:
         except ValueError:
             return None
 
-    def millis(self, item: Mapping[str, AttributeValue]) -> int:
-        """The item's time. Raises FatalError (RECORD_UNEXPORTABLE) with its id where it is none."""
+    def millis(self, item: Mapping[str, AttributeValue]) -> int | None:
+        """The item's time, None where it has none that can be read (`bad_time` then says why)."""
         try:
             return self._time.millis(item.get(self._time_key, {}))
+        except ValueError:
+            return None
+
+    def bad_time(self, item: Mapping[str, AttributeValue]) -> FailedRecord:
+        """What to tell of an item whose `millis` are None."""
+        try:
+            self._time.millis(item.get(self._time_key, {}))
         except ValueError as error:
-            raise self._unexportable(item, f"its {self._time_key} {error}") from None
+            return self._failed(item, BAD_TIME, f"has no time that can be read: its {self._time_key} {error}")
+        raise ValueError("the time of this item can be read")
+
+    def misplaced(self, item: Mapping[str, AttributeValue], start: int, end: int) -> bool:
+        """Whether an item whose time cannot be read is some other window's than [start, end), by the index's order."""
+        return not self._time.holds(item.get(self._time_key, {}), start, end)
 
     def keeps(self, item: Mapping[str, AttributeValue]) -> bool:
         """True where each attribute that the filter names has one of the values that it allows."""
         return all(_plain(item.get(name, {})) in allowed for name, allowed in self._wanted)
 
-    def record(self, item: Mapping[str, AttributeValue], millis: int | None) -> Record:
-        """The item as a record. Raises FatalError (RECORD_UNEXPORTABLE) where it lacks its own identity."""
+    def here(self, item: Mapping[str, AttributeValue], start: int, end: int) -> bool:
+        """Whether [start, end) has the item; one whose time cannot be read is where the index's order puts it."""
+        millis = self.millis(item)
+        if millis is None:
+            return self._time.holds(item.get(self._time_key, {}), start, end)
+        return start <= millis < end
+
+    def record(self, item: Mapping[str, AttributeValue], millis: int | None) -> Record | FailedRecord:
+        """The item as a record, or what to tell of it where it lacks its own identity."""
         try:
             key = tuple([key_text(item[name]) for name in self._record_key])
         except (KeyError, ValueError):
             wanted = ", ".join(self._record_key)
-            raise self._unexportable(item, f"the recordKey ({wanted}) is not all string, number or binary") from None
+            reason = f"has no identity: its recordKey ({wanted}) is not all string, number or binary"
+            return self._failed(item, NO_IDENTITY, reason)
         if self._shown is None:
             return Record(key, millis, item)
         return Record(key, millis, {name: value for name, value in item.items() if name in self._shown})
 
-    def _unexportable(self, item: Mapping[str, AttributeValue], reason: str) -> FatalError:
-        identity = json.dumps([key_text(item[name]) for name in self._table_key if name in item], ensure_ascii=False)
-        return FatalError(
-            f"Record {identity} cannot be exported: {reason}.",
-            code="RECORD_UNEXPORTABLE",
-            remedy="Correct the record, or the source's timeType and recordKey, then retry the operation.",
-        )
+    def _failed(self, item: Mapping[str, AttributeValue], code: str, reason: str) -> FailedRecord:
+        """The item by its recordKey, or by the table's own key where it has not got that."""
+        for names in (self._record_key, self._table_key):
+            try:
+                key = tuple([key_text(item[name]) for name in names])
+            except (KeyError, ValueError):
+                continue
+            break
+        else:
+            key = ()
+        return FailedRecord(key, code, reason, table_of_values(item, self._definition))
 
 
 def _allowed(definition: Definition, name: str, values: object) -> tuple[str, frozenset[object]]:

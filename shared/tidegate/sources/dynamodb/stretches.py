@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
-from tidegate.model import AttributeValue, Record
+from tidegate.model import AttributeValue, FailedRecord, Record
 
 LastKey: TypeAlias = dict[str, AttributeValue] | None
 SpanT = TypeVar("SpanT")
@@ -28,7 +28,7 @@ class Batch:
     """What one call brought, and the key to go on from within its stretch (None: the stretch is finished).
 
     `first_millis` is the time of the first item that was read, whether or not it was kept; `moved` are the places in
-    `records` of those whose time in the table is no longer the one in the index.
+    `records` of those whose time in the table is no longer the one in the index; `failed` cannot be exported.
     """
 
     records: list[Record]
@@ -37,11 +37,19 @@ class Batch:
     filtered: int = 0
     first_millis: int | None = None
     moved: list[int] = field(default_factory=list)
+    failed: list[FailedRecord] = field(default_factory=list)
 
     @property
     def blank(self) -> bool:
         """True where it only says how far the reading has come."""
-        return not (self.records or self.deleted or self.filtered)
+        return not (self.records or self.deleted or self.filtered or self.failed)
+
+    def add(self, found: Record | FailedRecord) -> None:
+        """What became of an item."""
+        if isinstance(found, FailedRecord):
+            self.failed.append(found)
+        else:
+            self.records.append(found)
 
 
 @dataclass(slots=True, eq=False)

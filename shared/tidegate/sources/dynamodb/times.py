@@ -32,11 +32,17 @@ class TimeType(Protocol):
         """What BETWEEN gets so that every record of [start, end), start < end, is found; never crossed.
 
         More may be found, at the bounds themselves or just outside: `millis` decides. Two windows that abut leave no
-        gap between their bounds, so that even a malformed time is found by one of them, and fails there.
+        gap between their bounds, so that even a malformed time is found by one of them; `holds` says which has to tell of it.
         """
 
     def millis(self, value: AttributeValue) -> int:
         """The time rounded down to whole milliseconds. Raises ValueError where this is no time in this notation."""
+
+    def holds(self, value: AttributeValue, start: int, end: int) -> bool:
+        """Whether a value that is no time belongs to [start, end): windows that abut never both have it.
+
+        What is not even of the attribute's type has no place in any order: every window has it.
+        """
 
 
 class EpochMillis:
@@ -56,6 +62,10 @@ class EpochMillis:
             return int(text)
         return _floor(_number(value))
 
+    def holds(self, value: AttributeValue, start: int, end: int) -> bool:  # noqa: ARG002 - the protocol's; every N is a time
+        """See TimeType."""
+        return True
+
 
 class EpochSeconds:
     """N, seconds since 1970 with as many fraction digits as there are."""
@@ -73,6 +83,10 @@ class EpochSeconds:
         if isinstance(text, str) and _PLAIN_INTEGER.fullmatch(text):
             return int(text) * 1000
         return _floor(_number(value).scaleb(3, _EXACT))
+
+    def holds(self, value: AttributeValue, start: int, end: int) -> bool:  # noqa: ARG002 - the protocol's; every N is a time
+        """See TimeType."""
+        return True
 
 
 class Iso8601:
@@ -102,6 +116,11 @@ class Iso8601:
             raise ValueError("is not ISO 8601 in UTC, such as 2026-01-31T00:00:00.000Z")
         whole_second = to_millis(parse_rfc3339(f"{match['second']}Z"))
         return whole_second + int(f"{(match['fraction'] or ''):0<3}"[:3])
+
+    def holds(self, value: AttributeValue, start: int, end: int) -> bool:
+        """By the order of texts, which is the index's. Other attribute types are in no index: see TimeType."""
+        text = value.get("S")
+        return not isinstance(text, str) or _prefix(start) <= text < _prefix(end)
 
 
 _TIME_TYPES: Mapping[str, TimeType] = {

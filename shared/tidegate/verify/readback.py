@@ -1,0 +1,206 @@
+"""Reads a part back as its consumers would: size, hash, how many records it holds, and chosen columns of them.
+
+One pass over the stored bytes, a chunk at a time: memory does not grow with the size of the part.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+Cells: TypeAlias = tuple[str | None, ...]
+"""The chosen columns of one record as text, None where it has no text or number there."""
+
+BATCH = 5_000
+_READ = 1 << 16
+_LONGEST_CELL = 1 << 30
+"""Characters; a DynamoDB item has 400 KB, but other sources have none of its limits."""
+_BROKEN: Final = (EOFError, OSError, ValueError, csv.Error, zlib.error, RecursionError)
+"""What gzip, csv, json and UTF-8 raise for bytes that are not theirs."""
+_NUMBERS_AS_TEXT: Final[Mapping[str, Any]] = {"parse_int": str, "parse_float": str}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """A part as it is stored. `records` is None and `trouble` says why where its bytes are not of its format."""
+
+    size: int
+    sha256: str
+    records: int | None
+    trouble: str = ""
+
+
+def read_back(
+    chunks: Iterable[bytes], key: str, names: Sequence[str] = (), keep: Callable[[Sequence[Cells]], None] | None = None
+) -> ReadBack:
+    """Read the stored bytes of the part `key`, whose name tells format and compression.
+
+    `keep` gets the columns `names` of its records, batch by batch, as far as they can be read.
+    """
+    raw = _Measured(chunks)
+    records, trouble = 0, ""
+    batch: list[Cells] = []
+    try:
+        for cells in _rows(raw, key, names):
+            records += 1
+            if keep is not None:
+                batch.append(cells)
+                if len(batch) >= BATCH:
+                    keep(batch)
+                    batch = []
+    except _BROKEN as error:
+        trouble = f"{type(error).__name__}: {_without_content(error)}"
+    if keep is not None and batch:
+        keep(batch)
+    raw.drain()
+    return ReadBack(raw.size, raw.hash.hexdigest(), None if trouble else records, trouble)
+
+
+def readable(key: str) -> bool:
+    """Whether this module knows the format of a part of that name."""
+    return _extension(key) in _READERS
+
+
+def _extension(key: str) -> str:
+    return key.removesuffix(".gz").rpartition(".")[2]
+
+
+def _rows(raw: io.RawIOBase, key: str, names: Sequence[str]) -> Iterator[Cells]:
+    reader = _READERS.get(_extension(key))
+    if reader is None:
+        raise ValueError(f"no format is known for {_extension(key)}")
+    stored = io.BufferedReader(raw, 1 << 20)
+    plain = gzip.GzipFile(fileobj=stored, mode="rb") if key.endswith(".gz") else stored
+    # newline="" leaves line ends alone: CSV has some within its cells.
+    return reader(io.TextIOWrapper(plain, encoding="utf-8", newline=""), names)
+
+
+def _csv_rows(text: io.TextIOWrapper, names: Sequence[str]) -> Iterator[Cells]:
+    csv.field_size_limit(_LONGEST_CELL)
+    rows = csv.reader(text, strict=True)
+    header = next(rows, None)
+    if header is None:
+        raise ValueError("there is no header")
+    places = [header.index(name) if name in header else None for name in names]
+    for row in rows:
+        if len(row) != len(header):
+            raise ValueError(f"line {rows.line_num} has {len(row)} cells, the header has {len(header)}")
+        yield tuple(None if place is None else row[place] for place in places)
+
+
+def _json_lines(text: io.TextIOWrapper, names: Sequence[str]) -> Iterator[Cells]:
+    for line in text:
+        yield _cells(json.loads(line, **_NUMBERS_AS_TEXT), names)
+
+
+def _json_array(text: io.TextIOWrapper, names: Sequence[str]) -> Iterator[Cells]:
+    """The objects of one array, however it is laid out; at most one object and one read are held."""
+    decoder = json.JSONDecoder(**_NUMBERS_AS_TEXT)
+    held, at = "", 0
+
+    def peek() -> str:
+        nonlocal held, at
+        while True:
+            while at < len(held) and held[at] in " \t\r\n":
+                at += 1
+            if at < len(held):
+                return held[at]
+            held, at = text.read(_READ), 0
+            if not held:
+                return ""
+
+    def take(expected: str) -> None:
+        nonlocal at
+        if (found := peek()) not in expected or not found:
+            raise ValueError(f"{' or '.join(expected)} was expected")
+        at += 1
+
+    take("[")
+    first = True
+    while peek() != "]":
+        if not first:
+            take(",")
+            peek()
+        first = False
+        while True:
+            try:
+                value, end = decoder.raw_decode(held, at)
+                break
+            except json.JSONDecodeError:
+                more = text.read(max(_READ, len(held)))
+                if not more:
+                    raise
+                held, at = held[at:] + more, 0
+        at = end
+        yield _cells(value, names)
+    take("]")
+    if peek():
+        raise ValueError("something follows the array")
+
+
+def _cells(value: Any, names: Sequence[str]) -> Cells:
+    if not isinstance(value, dict):
+        raise ValueError("a record is not an object")  # noqa: TRY004  # broken bytes, not a wrong argument
+    return tuple(found if isinstance(found := value.get(name), str) else None for name in names)
+
+
+_READERS: Mapping[str, Callable[[io.TextIOWrapper, Sequence[str]], Iterator[Cells]]] = {
+    "csv": _csv_rows,
+    "jsonl": _json_lines,
+    "json": _json_array,
+}
+
+
+class _Measured(io.RawIOBase):
+    """Chunks as a file, that measures and hashes what is read of it."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._left = memoryview(b"")
+        self.size = 0
+        self.hash = hashlib.sha256()
+
+    def readable(self) -> bool:
+        """See io.RawIOBase."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """See io.RawIOBase."""
+        if not self._next():
+            return 0
+        room = memoryview(buffer).cast("B")
+        taken = self._left[: len(room)]
+        room[: len(taken)] = taken
+        self._left = self._left[len(taken) :]
+        return len(taken)
+
+    def drain(self) -> None:
+        """Measure what nobody has read."""
+        while self._next():
+            self._left = memoryview(b"")
+
+    def _next(self) -> bool:
+        while not self._left:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return False
+            self.size += len(chunk)
+            self.hash.update(chunk)
+            self._left = memoryview(chunk)
+        return True
+
+
+def _without_content(error: BaseException) -> str:
+    """What is wrong, without the bytes around it: JSON's and UTF-8's errors quote none, but carry the document."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 at byte {error.start}"
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    return str(error)[:200]
