@@ -18,6 +18,7 @@ from tidegate.bootstrap import Stack
 from tidegate.errors import RejectedError
 from tidegate.instants import floor_millis, from_millis
 from tidegate.model import Request, Trigger
+from tidegate.redrive import is_order, order_of
 from tidegate.request import parse
 from tidegate.schedule import from_schedule
 from tidegate.service import Service
@@ -39,8 +40,8 @@ def stack() -> Stack:
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Accept what came; bad requests are refused one by one, and only what crashed comes back.
 
-    SQS batches answer with the messages that failed. A schedule's payload, or a request given directly, answers with
-    the operations that it made, or with the error that refused it.
+    SQS batches answer with the messages that failed. A schedule's payload, a request given directly, or a command's
+    order (redrive.py) answers with the operations that it made, or with the error that refused it.
     """
     service = stack().service()
     if isinstance(event, Mapping) and "Records" in event:
@@ -64,7 +65,21 @@ def _message(service: Service, record: Mapping[str, Any]) -> bool:
     return True
 
 
+def _ordered(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Carry out a command's order. The command shows a refusal itself, so none is kept among the dead letters."""
+    made = stack()
+    try:
+        operations = made.recovery().carry_out(order_of(event), floor_millis(made.clock()))
+    except RejectedError as error:
+        logger.warning("order refused", extra={"errorCode": error.code})
+        return {"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}
+    logger.info("order carried out", extra={"operations": operations})
+    return {"operations": operations}
+
+
 def _direct(service: Service, event: Any, context: LambdaContext) -> dict[str, Any]:
+    if isinstance(event, Mapping) and is_order(event):
+        return _ordered(event)
     body = json.dumps(event)
     scheduled = isinstance(event, Mapping) and ("schedule" in event or "scheduledTime" in event)
 

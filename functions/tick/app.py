@@ -34,6 +34,8 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ARG0
     report = made.upkeep().run(made.clock())
     metrics.add_metric(name="OperationsFailed", unit=MetricUnit.Count, value=report.failed)
     metrics.add_metric(name="DeletionsHeld", unit=MetricUnit.Count, value=report.deletions_held)
+    if report.failed_records_left is not None:
+        metrics.add_metric(name="FailedRecordsLeft", unit=MetricUnit.Count, value=report.failed_records_left)
     if report.watermark_lag_seconds is not None:
         metrics.add_metric(name="WatermarkLagSeconds", unit=MetricUnit.Seconds, value=report.watermark_lag_seconds)
     logger.info("tick", extra=asdict(report))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -49,6 +49,14 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Repeated:
+    """What a redrive has of the operation that it repeats: its definition, and where it all began."""
+
+    definition: Definition
+    first: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Acceptance:
     """Turns checked requests into operations."""
 
@@ -58,12 +66,10 @@ class Acceptance:
     source_of: Callable[[Definition], Source]
     override_buckets: Sequence[str]
 
-    def accept(
-        self, request: Request, origin: Origin, now: datetime, definition: Definition | None = None
-    ) -> list[str]:
+    def accept(self, request: Request, origin: Origin, now: datetime, repeated: Repeated | None = None) -> list[str]:
         """The ids of the request's operations, all of them written, and the ready ones sent.
 
-        `definition` takes the place of the export's newest one: a redrive has that of the operation it repeats.
+        With `repeated` the definition is that of the operation that is redriven, not the export's newest one.
 
         Idempotent under the request's id, also when repeated after a crash at any point. Raises RejectedError with
         SPEC 2's codes; then nothing was written, and the id is still free.
@@ -72,8 +78,7 @@ class Acceptance:
         digest = hashlib.sha256(canonical(request).encode()).hexdigest()
         row = self.ledger.requests.read(request_id, now)
         if row is None:
-            used = definition or self.definition(request.export)
-            frozen = self._freeze(request, used, request_id, digest, origin, now)
+            frozen = self._freeze(request, repeated, request_id, digest, origin, now)
             if not self.ledger.requests.freeze(request_id, digest, now, frozen, now + REMEMBERED):
                 logger.info("the same request is being accepted at the same time", extra={"requestId": request_id})
             row = self.ledger.requests.read(request_id, now)
@@ -139,8 +144,9 @@ class Acceptance:
         return wanted
 
     def _freeze(
-        self, request: Request, definition: Definition, request_id: str, digest: str, origin: Origin, now: datetime
+        self, request: Request, repeated: Repeated | None, request_id: str, digest: str, origin: Origin, now: datetime
     ) -> dict[str, Any]:
+        definition = repeated.definition if repeated else self.definition(request.export)
         end = self.end_of(request, definition, now)
         reference: ObjectRef | None = None
         if request.override is not None:
@@ -158,6 +164,7 @@ class Acceptance:
             redrive_count=request.redrive_count,
             definition_version=definition.version,
             definition=definition.document,
+            origin=repeated.first if repeated else None,
         )
         return {
             "request": json.loads(canonical(request)),

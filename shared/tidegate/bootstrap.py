@@ -14,8 +14,9 @@ from botocore.config import Config
 
 from tidegate.engine import Engine
 from tidegate.export import ExportKind
-from tidegate.model import Definition, Kind
+from tidegate.model import Definition, Kind, Pair
 from tidegate.queues import DeadLetters, WorkQueue
+from tidegate.redrive import DeadQueue
 from tidegate.settings import Settings
 from tidegate.sources import Source, source_of
 from tidegate.store.ledger import Ledger
@@ -27,8 +28,13 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from tidegate.accept import Acceptance
+    from tidegate.deadletters import DeadLetterQueue
+    from tidegate.recovery import Recovery
     from tidegate.service import Service
+    from tidegate.studies import Studies
     from tidegate.upkeep import Upkeep
+    from tidegate.verify import Verification
+    from tidegate.watermarking import Watermarking
 
 CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 5},
@@ -100,6 +106,48 @@ class Stack:
 
         rejects = DeadLetters(self.clients.sqs, self.settings.request_dlq_url)
         return Service(self.ledger, self.acceptance(), self.source_of, rejects, self.clock)
+
+    def recovery(self) -> Recovery:
+        """What redrives and retries; intake carries orders out with it, commands show them."""
+        from tidegate.recovery import Recovery
+
+        return Recovery(self.ledger, self.objects, self.acceptance(), self.work_queue)
+
+    def watermarking(self) -> Watermarking:
+        """What moves watermarks by hand; no function has the rights for it."""
+        from tidegate.watermarking import Watermarking
+
+        return Watermarking(self.ledger)
+
+    def studies(self) -> Studies:
+        """What changes the study table; no function has the rights for it."""
+        from tidegate.studies import Studies
+        from tidegate.upkeep import Report
+
+        upkeep = self.upkeep()
+
+        def forget(pair: Pair, now: datetime) -> int:
+            report = Report()
+            upkeep.forget(pair, now, report)
+            return report.cancelled
+
+        return Studies(self.ledger, forget)
+
+    def verification(self) -> Verification:
+        """What proves that nothing that was exported is missing; it only reads."""
+        from tidegate.accept import current_definition
+        from tidegate.verify import Verification
+
+        return Verification(self.ledger, self.objects, self.source_of, partial(current_definition, self.ledger))
+
+    def dead_letters(self, name: DeadQueue) -> DeadLetterQueue:
+        """One of the dead-letter queues, for a person to look at."""
+        from tidegate.deadletters import DeadLetterQueue
+
+        used = self.settings
+        if name is DeadQueue.WORK:
+            return DeadLetterQueue(self.clients.sqs, name, used.work_dlq_url, used.work_queue_url)
+        return DeadLetterQueue(self.clients.sqs, name, used.request_dlq_url, used.request_queue_url)
 
     def engine(self) -> Engine:
         """What a worker runs, with every kind that ships with Tidegate."""

@@ -14,8 +14,9 @@ from datetime import datetime
 from pynamodb.transactions import TransactWrite
 
 from tidegate.errors import FatalError, RetriableError
+from tidegate.instants import rfc3339
 from tidegate.manifest import counts
-from tidegate.model import Failure, JSONObject, Operation, Outcome, Progress, State
+from tidegate.model import Failure, JSONObject, Operation, Outcome, Pair, Progress, State
 from tidegate.seal import Seal
 from tidegate.store.binding import conditional
 from tidegate.store.ledger import Ledger, audit, audit_event
@@ -89,18 +90,58 @@ def commit(ledger: Ledger, lease: Lease, window: Seal, operation: Operation | No
     return _give_up(ledger, lease, window, operation, now)
 
 
+def set_watermark(
+    ledger: Ledger,
+    pair: Pair,
+    before: datetime | None,
+    after: datetime | None,
+    *,
+    reason: str,
+    actor: str | None,
+    force: bool,
+    now: datetime,
+) -> bool:
+    """Move a watermark by hand, in either direction, or delete it (`after` None); False where that was refused.
+
+    One transaction with its audit event: only from `before`, and unless `force` only while nobody holds the lease and
+    no sealed window waits. The fence moves on, so that a worker that had read the old value commits nothing.
+    """
+    stream, event_id = f"audit/{pair.key}", f"watermark#{rfc3339(now)}#{actor or ''}"
+    event = "WATERMARK_SET" if after is not None else "WATERMARK_DELETED"
+    details = {
+        "export": pair.export,
+        "study": pair.study,
+        "watermarkBefore": rfc3339(before) if before else None,
+        "watermarkAfter": rfc3339(after) if after else None,
+        "reason": reason,
+        "actor": actor,
+        "forced": force,
+    }
+    with conditional(f"moving the watermark of {pair.key}") as moving, ledger.transaction() as transaction:
+        ledger.watermarks.add_set(transaction, pair, before, after)
+        ledger.pairs.add_takeover(transaction, pair, now, force=force)
+        if after is not None:
+            ledger.studies.add_check(transaction, pair.study)
+        ledger.history.add(transaction, stream, event_id, event, now, details)
+    return not moving.refused or ledger.history.has(stream, event_id)
+
+
 def _ended(window: Seal) -> Ended:
     head = None
     if window.moves_watermark and window.window is not None:
         head = Head(window.window.end, window.manifest_key, window.manifest_sha256)
+    listed = window.failed_list
     result: JSONObject = {
         "manifest": {"key": window.manifest_key, "sha256": window.manifest_sha256},
+        "failedRecords": {"count": listed.records if listed else 0, "key": listed.key if listed else None},
         "receipts": [{"destination": "S3", "manifest": window.manifest_key}],
         "counts": counts(window.manifest),
         "absentTables": list(window.absent_tables),
     }
-    records = result["counts"]["records"]
-    return Ended(State.SUCCEEDED, result, f"exported {records} records, committed by {window.manifest_key}", head)
+    message = f"exported {result['counts']['records']} records, committed by {window.manifest_key}"
+    if listed is not None:
+        message += f"; {listed.records} could not be exported and are in {listed.key}"
+    return Ended(State.SUCCEEDED, result, message, head)
 
 
 def _transact(
@@ -129,7 +170,7 @@ def _add_end(
 ) -> None:
     found = ended.result.get("counts", {})
     progress = Progress(
-        100, found.get("records", 0), found.get("bytes", 0), operation.progress.passes + 1, ended.state.value.lower()
+        100, found.get("records", 0), found.get("bytes", 0), operation.progress.passes, ended.state.value.lower()
     )
     exported = ended.state is State.SUCCEEDED
     ledger.operations.add_finish(
@@ -146,6 +187,7 @@ def _add_end(
         window=window.window,
         watermark_before=window.watermark_before,
         sealed=True,
+        failed_records=window.failed_list.records if exported and window.failed_list else 0,
     )
     more = {"manifest": window.manifest_key, **found} if exported else {}
     details = audit(

@@ -1,4 +1,4 @@
-"""The step that puts a sealed window where its readers are: parts first, the manifest last."""
+"""The step that puts a sealed window where its readers are: parts first, then the redrive list, the manifest last."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from tidegate.store.objects import Objects
 
 
 def parts(objects: Objects, seal: Seal, published: int, budget: Budget) -> int:
-    """Put the parts from number `published` on under their final names; how many are there now.
+    """Put the files from number `published` on under their final names; how many are there now.
+
+    The files are the parts and, behind them, the list of records that could not be exported, if there are any.
 
     At least one is published a call; it stops between two parts when the budget is spent. Publishing a part again
     gives the same bytes, because its pieces never change.
     """
-    for part in seal.parts[published:]:
-        objects.publish(part.key, part.pieces, seal.media_type)
+    for part, media_type in seal.files[published:]:
+        objects.publish(part.key, part.pieces, media_type)
         published += 1
         if budget.spent():
             break

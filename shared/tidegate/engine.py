@@ -138,7 +138,7 @@ class Engine:
             result = job.run(previous, self.budget(min(self.pass_seconds, seconds_left() - self.reserve_seconds)))
             passes += 1
             if result.complete:
-                return self._finish(claim, kind, result)
+                return self._finish(claim, kind, result, passes)
             advanced = self._store(claim, result, passes, previous)
             stuck = 0 if advanced else stuck + 1
             if stuck >= MOST_PASSES_WITHOUT_PROGRESS:
@@ -209,7 +209,7 @@ class Engine:
         delivery.hide(0)
         return Verdict(acknowledge=False, note="out of time, goes on in the next invocation")
 
-    def _finish(self, claim: Claim, kind: Kind, result: PassResult) -> Verdict:
+    def _finish(self, claim: Claim, kind: Kind, result: PassResult, passes: int) -> Verdict:
         operation = claim.operation
         if not result.recorded:
             self.ledger.end(
@@ -219,12 +219,16 @@ class Engine:
                 message=result.message,
                 outcome=result.outcome,
                 result=result.result,
-                progress=result.progress,
+                progress=_with_passes(result.progress, passes),
                 window=result.window,
                 watermark_before=result.watermark_before,
             )
         self._tidy(claim, kind)
-        kind.on_done(operation, result)
+        if result.ended is State.FAILED:
+            ended = self.ledger.operations.read(operation.operation_id)
+            kind.on_failed(operation, ended.error if ended and ended.error else Failure("FAILED", result.message))
+        else:
+            kind.on_done(operation, result)
         return Verdict(acknowledge=True, ended=result.ended, records=result.progress.records, note=result.message)
 
     def _fail(self, claim: Claim, failure: Failure) -> Verdict:

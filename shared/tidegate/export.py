@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from tidegate import commit, deliver, manifest
 from tidegate.definition import from_document
-from tidegate.errors import FatalError
+from tidegate.failed import LIST_NAME, keys_of, too_many
 from tidegate.instants import from_millis, parse_rfc3339, rfc3339
 from tidegate.job import Budget, Claim, PassResult
 from tidegate.layout import directory, fenced_prefix, work_prefix
@@ -30,6 +31,7 @@ from tidegate.model import (
     Page,
     Progress,
     State,
+    Trigger,
     Window,
 )
 from tidegate.read import read
@@ -39,7 +41,7 @@ from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
 from tidegate.store.pairs import lost
 from tidegate.window import resolve
-from tidegate.write import PartWriter
+from tidegate.write import PartWriter, Written
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,11 @@ PUBLISHING = b"publishing\n"
 
 @dataclass(frozen=True, slots=True)
 class ExportParams:
-    """What acceptance froze for one (export, study); the only reader and writer of `Operation.params`."""
+    """What acceptance froze for one (export, study); the only reader and writer of `Operation.params`.
+
+    `plan` is the object with the ids of an override, or the redrive list of another operation. `origin` says of a
+    redrive which operation, window, export and tables it all began with, however often it was redriven since.
+    """
 
     end: datetime | None
     start: datetime | None
@@ -62,6 +68,7 @@ class ExportParams:
     redrive_count: int
     definition_version: int
     definition: Mapping[str, Any]
+    origin: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The JSON that the operation keeps."""
@@ -83,6 +90,7 @@ class ExportParams:
             "redriveCount": self.redrive_count,
             "definitionVersion": self.definition_version,
             "definition": dict(self.definition),
+            "origin": None if self.origin is None else dict(self.origin),
         }
 
     @classmethod
@@ -102,6 +110,7 @@ class ExportParams:
             redrive_count=params["redriveCount"],
             definition_version=params["definitionVersion"],
             definition=params["definition"],
+            origin=params.get("origin"),
         )
 
 
@@ -156,9 +165,8 @@ class _Live:
         """Read and write page by page; True when the source has no more, False when the budget is spent."""
         reading = self.reading
         for page in self.pages:
-            if page.missing:
-                raise _missing(page)
             self.writer.add(page.records)
+            self.writer.fail(page.failed)
             reading.cursor = page.cursor
             reading.skipped["filtered"] += page.filtered
             reading.skipped["deleted"] += page.deleted
@@ -233,6 +241,8 @@ class ExportJob:
 
     def run(self, previous: bytes | None, budget: Budget) -> PassResult:
         """One pass. A window that is sealed, ours or not, comes before everything else."""
+        progress = self.operation.progress
+        self.operation = replace(self.operation, progress=replace(progress, passes=progress.passes + 1))
         if self.seal is not None:
             self.published = max(self.published, _published(previous, self.seal))
             ended = self._complete_seal(self.seal, budget)
@@ -300,7 +310,10 @@ class ExportJob:
     def _planned_keys(self) -> list[tuple[str, ...]] | None:
         if self.params.plan is None:
             return None
-        return [tuple(key) for key in json.loads(b"".join(self.kind.objects.get(self.params.plan)))]
+        stored = self.kind.objects.get(self.params.plan)
+        if self.params.plan.endswith(f"/{LIST_NAME}"):
+            return keys_of(stored)
+        return [tuple(key) for key in json.loads(b"".join(stored))]
 
     def _nothing_new(self, reading: _Reading) -> PassResult:
         return PassResult(
@@ -315,6 +328,7 @@ class ExportJob:
 
     def _seal_and_deliver(self, live: _Live, budget: Budget) -> PassResult:
         reading, written = live.reading, live.writer.finish()
+        self._check_failed(written)
         moves = not self.params.ignore_watermark and reading.window is not None
         head = self.head if moves and self.head and self.head.end == reading.watermark else None
         after = reading.window.end if moves and reading.window else None
@@ -328,6 +342,7 @@ class ExportJob:
             skipped=reading.skipped,
             previous=head,
             created_at=self.kind.clock(),
+            failed=written.failed.file if written.failed else None,
         )
         self.seal = Seal(
             operation_id=self.operation.operation_id,
@@ -340,6 +355,7 @@ class ExportJob:
             parts=written.parts,
             media_type=_media_type(self.definition),
             absent_tables=tuple(t for t in self.params.tables or () if t not in written.columns),
+            failed_list=written.failed.file if written.failed else None,
         )
         try:
             commit.seal(self.kind.ledger, self.kind.objects, self.lease, self.seal)
@@ -353,13 +369,28 @@ class ExportJob:
             )
         return self._complete_seal(self.seal, budget) or self.run(None, budget)
 
+    def _check_failed(self, written: Written) -> None:
+        """Fail an operation whose window has more failed records than the definition's maxFailedRecords allows.
+
+        A redrive of failed records has no limit: they were counted when their window was exported, and what still
+        fails is the next list.
+        """
+        redrive = self.params.plan is not None and self.operation.trigger == Trigger.REDRIVE
+        if written.failed is None or redrive:
+            return
+        failed, read_all = written.failed.file.records, written.failed.file.records + written.records
+        percent, at_least = Decimal(str(self.definition.max_failed_percent)), self.definition.max_failed_at_least
+        if failed > at_least and failed * 100 > percent * read_all:
+            limit = f"maxFailedRecords of export {self.definition.export} allows of {read_all}"
+            raise too_many(failed, written.failed.first, f"{limit} ({percent:f} %, at least {at_least})")
+
     def _complete_seal(self, seal: Seal, budget: Budget) -> PassResult | None:
         """Deliver and commit a sealed window; None when it was another operation's and our own work can begin.
 
         Each part is published once a process at most; a pass that runs out of time goes on behind the last one.
         """
         self.published = deliver.parts(self.kind.objects, seal, self.published, budget)
-        if self.published < len(seal.parts):
+        if self.published < len(seal.files):
             return self._publishing(seal)
         deliver.manifest(self.kind.objects, seal)
         ours = seal.operation_id == self.operation.operation_id
@@ -386,7 +417,7 @@ class ExportJob:
         return None
 
     def _publishing(self, seal: Seal) -> PassResult:
-        """The state between two passes of publishing: how many parts are in place."""
+        """The state between two passes of publishing: how many files are in place."""
         state = json.dumps({"sealedBy": seal.operation_id, "published": self.published}).encode()
         counted = manifest.counts(seal.manifest)
         return PassResult(
@@ -398,7 +429,7 @@ class ExportJob:
 
 
 def _published(previous: bytes | None, seal: Seal) -> int:
-    """How many parts of this seal an earlier process has put in place."""
+    """How many files of this seal an earlier process has put in place."""
     if previous is None or not previous.startswith(PUBLISHING):
         return 0
     reached = json.loads(previous[len(PUBLISHING) :])
@@ -410,13 +441,3 @@ def _media_type(definition: Definition) -> str:
     if definition.format.compression != "none":
         return "application/gzip"
     return MEDIA_TYPES.get(definition.format.type, "application/octet-stream")
-
-
-def _missing(page: Page) -> FatalError:
-    named = ", ".join("/".join(key)[:100] for key in page.missing[:5])
-    more = f" and {len(page.missing) - 5} more" if len(page.missing) > 5 else ""
-    return FatalError(
-        f"Records of the override file are no longer there: {named}{more}.",
-        code="RECORD_UNEXPORTABLE",
-        remedy="Take these ids out of the file, or put the records back, and send the request again.",
-    )

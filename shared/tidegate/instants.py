@@ -57,3 +57,8 @@ def rfc3339(instant: datetime) -> str:
 def compact(instant: datetime) -> str:
     """The form in object names: 20260131T000000.000Z."""
     return rfc3339(instant).replace("-", "").replace(":", "")
+
+
+def parse_compact(text: str) -> datetime:
+    """The inverse of `compact`. Raises ValueError where the text is not in that form."""
+    return datetime.strptime(text, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)

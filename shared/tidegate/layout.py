@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC
 from urllib.parse import quote
 
-from tidegate.instants import compact
+from tidegate.instants import compact, parse_compact
 from tidegate.model import Operation, Trigger, Window
 
 EXPORTS = "exports/"
 WORK = "work/"
+_WINDOW = re.compile(r"(\d{8}T\d{6}\.\d{3}Z)_(\d{8}T\d{6}\.\d{3}Z)", re.ASCII)
 
 
 def percent_encoded(name: str) -> str:
@@ -40,6 +42,16 @@ def _leaf(operation: Operation, window: Window | None) -> str:
     if params.get("ignoreWatermark") or window is None:
         return f"reexport={operation.operation_id}"
     return f"{compact(window.start)}_{compact(window.end)}"
+
+
+def window_of(key: str) -> Window | None:
+    """The window that a final key of a normal run names; None for every other key."""
+    segments = key.split("/")
+    match = _WINDOW.fullmatch(segments[4]) if len(segments) > 5 else None
+    try:
+        return Window(parse_compact(match[1]), parse_compact(match[2])) if match else None
+    except ValueError:
+        return None
 
 
 def work_prefix(operation_id: str) -> str:

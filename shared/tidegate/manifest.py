@@ -27,11 +27,12 @@ def build(
     skipped: Mapping[str, int],
     previous: Head | None,
     created_at: datetime,
+    failed: Part | None = None,
 ) -> str:
     """The text of a manifest; the same arguments give the same text.
 
     `watermark` is (before, after), both None where it was left alone. `previous` is None at a chain's start and for
-    everything that is no link of a chain.
+    everything that is no link of a chain. `failed` is the list of records that could not be exported.
     """
     before, after = watermark
     content: dict[str, Any] = {
@@ -53,7 +54,7 @@ def build(
         ],
         "columns": {table: [dict(column) for column in found] for table, found in columns.items()},
         "skipped": {name: skipped.get(name, 0) for name in ("filtered", "duplicate", "deleted")},
-        "failedRecords": {"count": 0, "key": None},
+        "failedRecords": {"count": failed.records if failed else 0, "key": failed.key if failed else None},
         "previousManifest": {"key": previous.key, "sha256": previous.sha256} if previous else None,
         "createdAt": rfc3339(created_at),
         "tidegate": tidegate.__version__,

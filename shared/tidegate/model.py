@@ -294,7 +294,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One long-running piece of work, as stored. `params` is the job's own frozen JSON; the engine never reads it."""
+    """One long-running piece of work, as stored. `params` is the job's own frozen JSON; the engine never reads it.
+
+    `failed_records` of a succeeded one could not be exported; `redriven_by` is the operation that tries these again.
+    """
 
     operation_id: str
     kind: str
@@ -328,6 +331,8 @@ class Operation:
     dispatch: int = 0
     fence: int = 0
     checkpoint: JSONObject | None = None
+    failed_records: int = 0
+    redriven_by: str | None = None
 
     @property
     def pair(self) -> Pair | None:

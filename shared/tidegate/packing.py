@@ -14,14 +14,13 @@ from tidegate.model import Record
 def packed(record: Record) -> bytes:
     """A record's key and values as one line, ended by LF. Its length depends on nothing but these.
 
-    Raises UnwritableValueError for a value that is not in DynamoDB's wire form.
+    Raises UnwritableValueError for a value that is not in DynamoDB's wire form, and for what is no Unicode text.
     """
     try:
         return _encode((record.key, record.values)).encode() + b"\n"
     except MALFORMED:
-        raise UnwritableValueError(
-            0, next(_unpackable(record), "?"), "holds a value that is not in DynamoDB's form"
-        ) from None
+        column, reason = next(_unpackable(record), ("?", "holds what cannot be kept"))
+        raise UnwritableValueError(0, column, reason) from None
 
 
 def unpacked(lines: bytes) -> list[Record]:
@@ -52,12 +51,20 @@ def _binary_as_text(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def _unpackable(record: Record) -> Iterator[str]:
+def _unpackable(record: Record) -> Iterator[tuple[str, str]]:
     for name, value in record.values.items():
         try:
-            _encode(value)
+            name.encode()
         except MALFORMED:
-            yield name
+            yield name, "has a name that is not Unicode text"
+        try:
+            _encode(value).encode()
+        except UnicodeEncodeError:
+            yield name, "holds half of a surrogate pair, which is not Unicode text"
+        except MALFORMED:
+            yield name, "holds a value that is not in DynamoDB's form"
 
 
-_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, default=_binary_as_text).encode
+_encode: Final = json.JSONEncoder(
+    separators=(",", ":"), check_circular=False, ensure_ascii=False, default=_binary_as_text
+).encode

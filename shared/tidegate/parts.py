@@ -1,20 +1,22 @@
 """The parts of one table: which records go into which, with which columns.
 
-A part ends before the record that would make it too long, too big, or that has an attribute which is not among its
-columns. Where the definition has no list of columns, a part's are those of its first 10,000 records or 8 MiB, which
-wait in a spool until they are known. All of it depends on the table's records alone, in their order.
+A record that the format cannot hold is left out and told of. A part ends before the record that would make it too
+long, too big, or that has an attribute which is not among its columns. Where the definition has no list of columns, a
+part's are those of its first 10,000 records or 8 MiB, which wait in a spool until they are known. All of it depends on
+the table's records alone, in their order.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tidegate.columns import ColumnOrder, named, selected
 from tidegate.errors import FatalError
+from tidegate.failed import FailedRecords
 from tidegate.formats import Column, Format, UnwritableValueError
-from tidegate.model import JSON, Definition, JSONObject, Part, Record
+from tidegate.model import JSON, Definition, FailedRecord, JSONObject, Part, Record
 from tidegate.packing import packed, unpacked
 from tidegate.partnames import part_key
 from tidegate.pieces import PartStream, Pieces, Spool, Tails, part_json, part_of
@@ -22,6 +24,7 @@ from tidegate.pieces import PartStream, Pieces, Spool, Tails, part_json, part_of
 DISCOVERY_RECORDS = 10_000
 DISCOVERY_BYTES = 8 << 20
 _BATCH = 500
+UNWRITABLE = "UNWRITABLE_VALUE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +100,15 @@ class TableWriter:
         self._begun = 0
         self._written = 0
         self.table = table
+        self.failed = FailedRecords()
         self.plain_bytes = 0
         self.parts: list[Part] = []
 
     def write(self, records: Sequence[Record]) -> None:
-        """Adds records in their order. Raises FatalError, code RECORD_UNEXPORTABLE, for one the format cannot hold."""
+        """Adds records in their order; those that the format cannot hold go to `failed`."""
         start = 0
         while start < len(records):
-            part = self._part or self._begin(records[start])
+            part = self._part or self._begin()
             if part.names is None:
                 # What has waited for its columns goes first; the records behind it follow in the next rounds.
                 records, start = self._discover(part, records, start), 0
@@ -113,15 +117,15 @@ class TableWriter:
 
     def close(self) -> None:
         """Ends the open part, if there is one; the next record starts another."""
-        while self._part is not None and self._part.names is None:
+        while self._part is not None and self._part.names is None and self._part.waiting_records:
             self.write(self._settle(self._part))
         if self._part is not None:
-            self._end(self._part)
+            self._end_or_drop(self._part)
 
     def write_header_only(self) -> None:
         """Makes one part without a record."""
         part = _OpenPart(self._next_number(), PartStream(self._plan.pieces, gzip=self._plan.gzip))
-        self._name_columns(part, [])
+        self._name_columns(part)
         self._end(part)
 
     def columns(self) -> dict[str, frozenset[str]]:
@@ -135,27 +139,33 @@ class TableWriter:
         if self._part is not None:
             yield self._part.waiting
             yield self._part.stream.unsent
+        if self.failed.count:
+            yield self.failed.lines
 
     def _next_number(self) -> int:
         self._begun += 1
         return self._begun
 
-    def _begin(self, first: Record) -> _OpenPart:
+    def _begin(self) -> _OpenPart:
         part = _OpenPart(self._next_number(), PartStream(self._plan.pieces, gzip=self._plan.gzip))
         if self._plan.definition.columns:
-            self._name_columns(part, [first])
+            self._name_columns(part)
         self._part = part
         return part
 
-    def _name_columns(self, part: _OpenPart, records: Sequence[Record]) -> None:
+    def _name_columns(self, part: _OpenPart) -> None:
         chosen = self._plan.definition.columns
         part.names = tuple(c.name for c in chosen) if chosen else self._plan.order.of(part.seen)
         part.known = frozenset(part.names)
         try:
             header = self._plan.format.header(part.names)
         except UnwritableValueError as error:
-            culprits = (record for record in records if error.column in record.values)
-            raise self._unexportable(next(culprits, records[0]), error) from None
+            raise FatalError(
+                f"Column {_shown(error.column)} cannot be in a {self._plan.definition.format.type} file: "
+                f"it {error.reason}.",
+                code="COLUMN_UNWRITABLE",
+                remedy="Give the column another name in the export's columns, then retry the operation.",
+            ) from None
         self._to_stream(part, header)
 
     def _discover(self, part: _OpenPart, records: Sequence[Record], start: int) -> Sequence[Record]:
@@ -163,24 +173,23 @@ class TableWriter:
         most_records = min(DISCOVERY_RECORDS, self._plan.max_records)
         most_bytes = min(DISCOVERY_BYTES, self._plan.max_bytes)
         for index in range(start, len(records)):
-            part.waiting.append(self._packed(records[index]))
+            try:
+                line = packed(records[index])
+            except UnwritableValueError as error:
+                self._fail(records[index], error)
+                continue
+            part.waiting.append(line)
             part.waiting_records += 1
             part.seen.update(records[index].values)
             if part.waiting_records >= most_records or part.waiting.size >= most_bytes:
                 return [*self._settle(part), *records[index + 1 :]]
         return ()
 
-    def _packed(self, record: Record) -> bytes:
-        try:
-            return packed(record)
-        except UnwritableValueError as error:
-            raise self._unexportable(record, error) from None
-
     def _settle(self, part: _OpenPart) -> list[Record]:
         """Fixes the part's columns and returns the records that have waited for that."""
         records = unpacked(part.waiting.take(self._plan.pieces))
         part.waiting_records = 0
-        self._name_columns(part, records)
+        self._name_columns(part)
         part.seen.clear()
         return records
 
@@ -191,30 +200,52 @@ class TableWriter:
         if not self._plan.definition.columns:
             fits = (index for index, record in enumerate(batch) if not record.values.keys() <= part.known)
             batch = batch[: next(fits, len(batch))]
-        columns = self._columns(names, batch)
-        rows = self._rows(columns, batch) if batch else []
-        rows = rows[: self._that_fit(part, rows)]
-        if not rows:
-            self._end(part)
-            return start
+        columns, rows, bad = self._rows(names, batch)
+        fit = self._that_fit(part, rows)
+        taken = len(batch) if fit == len(rows) else _place(fit, bad)
+        for index, error in bad.items():
+            if index < taken:
+                self._fail(batch[index], error)
+        if not taken:
+            self._end_or_drop(part)
+        elif fit:
+            self._write_rows(part, columns, rows[:fit])
+        return start + taken
+
+    def _write_rows(self, part: _OpenPart, columns: Sequence[Column], rows: Sequence[bytes]) -> None:
         separator = self._plan.format.separator
         self._to_stream(part, (separator if part.records else b"") + separator.join(rows))
         part.records += len(rows)
         self._written += len(rows)
         for column in columns:
             self._kinds.setdefault(column.name, set()).update(column.kinds)
-        return start + len(rows)
 
     def _columns(self, names: tuple[str, ...], batch: Sequence[Record]) -> list[Column]:
         values = [record.values for record in batch]
         chosen = self._plan.definition.columns
         return selected(chosen, values) if chosen else named(names, values)
 
-    def _rows(self, columns: Sequence[Column], batch: Sequence[Record]) -> list[bytes]:
+    def _rows(
+        self, names: tuple[str, ...], batch: Sequence[Record]
+    ) -> tuple[Sequence[Column], list[bytes], dict[int, UnwritableValueError]]:
+        """The rows of those that the format can hold, with their columns, and the others by their place in the batch.
+
+        Where one cannot be held each is tried alone, which gives the same bytes.
+        """
+        if not batch:
+            return (), [], {}
+        columns = self._columns(names, batch)
         try:
-            return self._plan.format.records(columns)
-        except UnwritableValueError as error:
-            raise self._unexportable(batch[error.index], error) from None
+            return columns, self._plan.format.records(columns), {}
+        except UnwritableValueError:
+            good, rows, bad = [], [], {}
+        for index, record in enumerate(batch):
+            try:
+                rows += self._plan.format.records(self._columns(names, [record]))
+                good.append(record)
+            except UnwritableValueError as error:
+                bad[index] = error
+        return self._columns(names, good) if good else (), rows, bad
 
     def _likely_to_fit(self, part: _OpenPart) -> int:
         """A guess from the records so far, so that few are converted in vain; `_that_fit` decides."""
@@ -247,14 +278,20 @@ class TableWriter:
         self.parts.append(Part(key, self.table, part.records, stored.size, stored.sha256, stored.pieces))
         self._part = None
 
-    def _unexportable(self, record: Record, error: UnwritableValueError) -> FatalError:
-        key = json.dumps(record.key[0] if len(record.key) == 1 else record.key)
-        column = json.dumps(error.column, ensure_ascii=False).encode(errors="backslashreplace").decode()
-        return FatalError(
-            f"Record {key} cannot be exported as {self._plan.definition.format.type}: column {column} {error.reason}.",
-            code="RECORD_UNEXPORTABLE",
-            remedy="Correct the record, or leave the column out of the export's columns; then retry the operation.",
+    def _end_or_drop(self, part: _OpenPart) -> None:
+        """Ends the part; one in which every record failed never was."""
+        if part.records:
+            self._end(part)
+            return
+        self.plain_bytes -= part.stream.plain_size
+        self._begun -= 1
+        self._part = None
+
+    def _fail(self, record: Record, error: UnwritableValueError) -> None:
+        reason = (
+            f"cannot be written as {self._plan.definition.format.type}: column {_shown(error.column)} {error.reason}"
         )
+        self.failed.add(FailedRecord(record.key, UNWRITABLE, reason, self.table))
 
     def state(self, tails: list[bytes | bytearray]) -> JSON:
         """What a later process needs to go on: JSON here, and bytes at the end of `tails`."""
@@ -266,6 +303,7 @@ class TableWriter:
             "plainBytes": self.plain_bytes,
             "kinds": {name: sorted(kinds) for name, kinds in self._kinds.items()},
             "parts": [part_json(finished) for finished in self.parts],
+            "failed": self.failed.state(tails),
             "open": None if part is None else part.state(tails),
         }
 
@@ -276,6 +314,21 @@ class TableWriter:
         writer._begun, writer._written, writer.plain_bytes = state["begun"], state["written"], state["plainBytes"]
         writer._kinds = {name: set(kinds) for name, kinds in state["kinds"].items()}
         writer.parts = [part_of(document) for document in state["parts"]]
+        # In the order in which `state` wrote their bytes.
+        writer.failed = FailedRecords.restored(state["failed"], tails)
         if state["open"] is not None:
             writer._part = _OpenPart.restored(plan, state["open"], tails)
         return writer
+
+
+def _place(number: int, bad: Collection[int]) -> int:
+    """The place in a batch of its good record of this number, counted from 0, where those at `bad` are not good."""
+    place = number
+    for index in sorted(bad):
+        place += index <= place
+    return place
+
+
+def _shown(column: str) -> str:
+    """A column's name in quotes, whatever is in it."""
+    return json.dumps(column, ensure_ascii=False).encode(errors="backslashreplace").decode()

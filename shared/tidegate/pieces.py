@@ -83,6 +83,11 @@ class Spool:
         self._aside.append(pieces.put(bytes(self._held)))
         self._held = bytearray()
 
+    def chunks(self, pieces: Pieces) -> Iterator[bytes]:
+        """All the bytes, piece by piece; they stay where they are."""
+        yield from pieces.read(self._aside)
+        yield bytes(self._held)
+
     def take(self, pieces: Pieces) -> bytes:
         """All the bytes; the spool is empty then."""
         data = b"".join((*pieces.read(self._aside), self._held))

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
 from typing import Any
 
 from tidegate.errors import RejectedError
@@ -25,6 +26,13 @@ PREFIX = "redrive; original: "
 LONGEST_TAG = 256
 MOST_SLICES = 10_000
 _DAY = timedelta(days=1)
+
+
+class DeadQueue(StrEnum):
+    """The two dead-letter queues."""
+
+    REQUESTS = "requests"
+    WORK = "work"
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,8 @@ def of_fields(fields: Mapping[str, Any]) -> Request:
         export_type=message.export_type,
         end=message.end,
         start=message.start,
-        ignore_watermark=override is not None or _ignores(message),
+        # A redrive never touches a watermark (SPEC 10), and its files are no link of the chain.
+        ignore_watermark=override is not None or _ignores(message) or bool(message.redrive_count),
         studies=_once(message.studies or message.studies_alias),
         tables=_once(message.tables),
         override=override,

@@ -81,6 +81,15 @@ def body(event: Mapping[str, Any]) -> dict[str, str]:
     return _body(_checked(event))
 
 
+def message(event: Mapping[str, Any]) -> dict[str, str]:
+    """The request message that a firing stands for, under the requestId that the firing itself has.
+
+    Raises RejectedError as `from_schedule`.
+    """
+    payload = _checked(event)
+    return {"requestId": _request_id(payload), **_body(payload)}
+
+
 def latest_midnight(at: datetime, local_zone: ZoneInfo) -> datetime:
     """The latest local midnight at or before `at`, aware UTC.
 

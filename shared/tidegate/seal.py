@@ -6,9 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from tidegate.failed import LIST_MEDIA_TYPE
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.layout import fenced_prefix
-from tidegate.model import JSONObject, Part, Piece, Window
+from tidegate.model import JSON, JSONObject, Part, Piece, Window
 from tidegate.store.objects import Objects
 from tidegate.store.pairs import pack, unpack
 
@@ -30,6 +31,15 @@ class Seal:
     parts: tuple[Part, ...]
     media_type: str
     absent_tables: tuple[str, ...] = ()
+    failed_list: Part | None = None
+
+    @property
+    def files(self) -> tuple[tuple[Part, str], ...]:
+        """All that has to be in place before the manifest, each with its media type; the redrive list comes last."""
+        files = [(part, self.media_type) for part in self.parts]
+        if self.failed_list is not None:
+            files.append((self.failed_list, LIST_MEDIA_TYPE))
+        return tuple(files)
 
     @property
     def manifest_sha256(self) -> str:
@@ -56,10 +66,8 @@ class Seal:
             "manifest": self.manifest,
             "mediaType": self.media_type,
             "absentTables": list(self.absent_tables),
-            "parts": [
-                [p.key, p.table, p.records, p.size, p.sha256, [[piece.key, piece.size] for piece in p.pieces]]
-                for p in self.parts
-            ],
+            "parts": [_listed(part) for part in self.parts],
+            "failedList": None if self.failed_list is None else _listed(self.failed_list),
         }
 
     @classmethod
@@ -79,8 +87,16 @@ class Seal:
             manifest=document["manifest"],
             media_type=document["mediaType"],
             absent_tables=tuple(document["absentTables"]),
-            parts=tuple(
-                Part(key, table, records, size, sha256, tuple(Piece(k, n) for k, n in pieces))
-                for key, table, records, size, sha256, pieces in document["parts"]
-            ),
+            parts=tuple(map(_part, document["parts"])),
+            failed_list=None if document["failedList"] is None else _part(document["failedList"]),
         )
+
+
+def _listed(part: Part) -> JSON:
+    pieces = [[piece.key, piece.size] for piece in part.pieces]
+    return [part.key, part.table, part.records, part.size, part.sha256, pieces]
+
+
+def _part(listed: JSON) -> Part:
+    key, table, records, size, sha256, pieces = listed
+    return Part(key, table, records, size, sha256, tuple(Piece(name, length) for name, length in pieces))

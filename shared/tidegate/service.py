@@ -118,12 +118,21 @@ class Service:
         return None if refused is None else [refused]
 
     def operations(
-        self, state: State | None = None, study: str | None = None, limit: int | None = 100
+        self,
+        state: State | None = None,
+        study: str | None = None,
+        limit: int | None = 100,
+        *,
+        failed_records: bool = False,
     ) -> list[Operation]:
-        """Operations that have not expired, newest first, narrowed and at most `limit` of them (None: all)."""
+        """Operations that have not expired, newest first, narrowed and at most `limit` of them (None: all).
+
+        `failed_records`: only those with records that could not be exported and that no later redrive has taken over.
+        """
         found = []
         for operation in self._stored(self.clock()):
-            if state in (None, operation.state) and study in (None, operation.study):
+            wanted = state in (None, operation.state) and study in (None, operation.study)
+            if wanted and (not failed_records or self._has_failed_records(operation)):
                 found.append(operation)
                 if limit is not None and len(found) >= limit:
                     break
@@ -209,7 +218,8 @@ class Service:
         end = floor_millis(now) - timedelta(seconds=definition.settle_seconds)
         window = Window(end - timedelta(days=1), end)
         findings += source.inspect(studies, window)
-        findings += [Finding(ok=True, what=f"Warning: {warning}") for warning in source.warnings(studies)]
+        if all(finding.ok for finding in findings):  # a source that does not fit its table has nothing to warn of
+            findings += [Finding(ok=True, what=f"Warning: {warning}") for warning in source.warnings(studies)]
         return findings
 
     def _preview(
@@ -233,6 +243,12 @@ class Service:
             state = State.SLEEPING
             notes.append(f"would wait until {rfc3339(settled)}")
         return Preview(pair, window, watermark, state, "; ".join(notes))
+
+    def _has_failed_records(self, operation: Operation) -> bool:
+        if not operation.failed_records or operation.redriven_by is None:
+            return operation.failed_records > 0
+        redrive = self.ledger.operations.read(operation.redriven_by)
+        return redrive is not None and redrive.state is State.FAILED
 
     def _stored(self, now: datetime) -> Iterator[Operation]:
         batch: list[str] = []

@@ -37,6 +37,7 @@ class Settings:
     succeeded_retention_hours: int = 336
     failed_retention_hours: int = 336
     give_up_after_seconds: int = 21_600
+    most_redrives: int = 2
 
 
 _TABLES = ("study", "export_time", "export", "operation", "request", "pair", "history", "record")
@@ -65,4 +66,5 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         succeeded_retention_hours=int(env.get("TIDEGATE_SUCCEEDED_RETENTION_HOURS") or 336),
         failed_retention_hours=int(env.get("TIDEGATE_FAILED_RETENTION_HOURS") or 336),
         give_up_after_seconds=int(env.get("TIDEGATE_GIVE_UP_AFTER_SECONDS") or 21_600),
+        most_redrives=int(env.get("TIDEGATE_MOST_REDRIVES") or 2),
     )

@@ -59,4 +59,5 @@ def _sweep(objects: Objects, prefix: str, now: datetime) -> int:
 def _named(objects: Objects, key: str) -> set[str]:
     if not objects.exists(key):
         return set()
-    return {part["key"] for part in json.loads(b"".join(objects.get(key)))["parts"]}
+    manifest = json.loads(b"".join(objects.get(key)))
+    return {*(part["key"] for part in manifest["parts"]), manifest["failedRecords"]["key"]}

@@ -1,4 +1,4 @@
-"""What the tick does: wake what slept, rescue what fell silent, close what is dead, forget what was deleted.
+"""What the tick does: wake what slept, rescue the silent, close the dead, redrive what failed, forget the deleted.
 
 Each task is repeatable and stands alone: a task that fails is reported and the others still run.
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tidegate.autoredrive import AutoRedrive
 from tidegate.errors import TidegateError
 from tidegate.instants import rfc3339
 from tidegate.job import SILENCE, Task
@@ -38,6 +39,8 @@ class Report:
     studies_deleted: int = 0
     deletions_held: int = 0
     orphans_removed: int = 0
+    redrives: int = 0
+    failed_records_left: int | None = None
     watermark_lag_seconds: float | None = None
     errors: int = 0
 
@@ -54,7 +57,12 @@ class Upkeep:
     def run(self, now: datetime) -> Report:
         """Do everything that is due at `now`. Deleted studies and the lag are looked at every second minute."""
         report = Report()
-        tasks: list[Callable[[datetime, Report], None]] = [self.close_dead, self.send_due]
+        tasks: list[Callable[[datetime, Report], None]] = [
+            self.close_dead,
+            self.redrive_failed,
+            self.send_due,
+            self.count_left,
+        ]
         if now.minute % 2 == 0:
             tasks += [self.forget_deleted, self.measure_lag]
         if now.minute % 15 == 0:
@@ -66,6 +74,18 @@ class Upkeep:
                 report.errors += 1
                 logger.exception("a task of the tick failed", extra={"task": task.__name__, "reason": str(error)})
         return report
+
+    def redrive_failed(self, now: datetime, report: Report) -> None:
+        """Have the records redriven that an operation could not export; see autoredrive.py."""
+        redriving = AutoRedrive(self.ledger, self.queue, self.ledger.settings.most_redrives)
+        for operation_id in list(self.ledger.operations.redrivable_by(now)):
+            operation = self.ledger.operations.read(operation_id)
+            if operation is not None and operation.state is State.SUCCEEDED and operation.redriven_by is None:
+                report.redrives += redriving.see_to(operation, now)
+
+    def count_left(self, now: datetime, report: Report) -> None:  # noqa: ARG002  every task is called alike
+        """How many failed records wait for a person, because Tidegate will not redrive them any more."""
+        report.failed_records_left = sum(count for _, count in self.ledger.operations.left())
 
     def send_due(self, now: datetime, report: Report) -> None:
         """Wake what has slept long enough, and send again what nobody has heard of for twice the visibility.
@@ -140,6 +160,11 @@ class Upkeep:
                 report.cancelled += self.ledger.close(
                     operation, State.CANCELLED, now, "cancelled: its study was deleted"
                 )
+        for operation_id, _ in list(self.ledger.operations.left(pair.key)):
+            left = self.ledger.operations.read(operation_id)
+            if left is not None:
+                expiry = self.ledger.expiry(State.SUCCEEDED, now)
+                self.ledger.operations.save_settled(left, now, expiry, "its study was deleted, and its records with it")
         # The event first: a crash between the two then tells the old value twice rather than never.
         before = self.ledger.watermarks.read(pair)
         self.ledger.history.append(

@@ -14,9 +14,9 @@ from typing import Final
 
 from tidegate.columns import ColumnOrder, type_of
 from tidegate.errors import FatalError
+from tidegate.failed import FailedList, FailedRecords, check_cap, finished
 from tidegate.formats import format_of
-from tidegate.model import JSON, Definition, JSONObject, Part, Record
-from tidegate.partnames import table_segment
+from tidegate.model import JSON, Definition, FailedRecord, JSONObject, Part, Record
 from tidegate.parts import Plan, TableWriter
 from tidegate.pieces import Pieces, PieceStore, Tails, part_json, part_of
 from tidegate.tables import table_of
@@ -26,7 +26,7 @@ SPOOL_BYTES = 32 << 20
 """What all tables' waiting bytes may take of the memory; beyond it the largest are put aside into the store."""
 CHECKPOINT_BYTES = 1 << 20
 """What of them a state may carry. It is copied, sent and kept until the next one, each time as a whole."""
-_STATE_VERSION: Final = 1
+_STATE_VERSION: Final = 2
 _MAGIC: Final = b"tidegate parts"
 
 
@@ -35,24 +35,29 @@ class Written:
     """All parts of an operation, by table and number, and what the manifest says of them.
 
     `columns` has a list of `{name, type}` for each table. `records` counts records, `bytes` uncompressed bytes; the
-    size of each object is its part's own.
+    size of each object is its part's own. `failed` lists the records that could not be written, None without any.
     """
 
     parts: tuple[Part, ...]
     columns: Mapping[str, Sequence[Mapping[str, str]]]
     records: int
     bytes: int
+    failed: FailedList | None = None
 
     def document(self) -> JSONObject:
         """The same as JSON, for a checkpoint."""
         parts = [part_json(part) for part in self.parts]
-        return {"parts": parts, "columns": self.columns, "records": self.records, "bytes": self.bytes}
+        failed = None if self.failed is None else {"file": part_json(self.failed.file), "first": self.failed.first}
+        counts = {"records": self.records, "bytes": self.bytes}
+        return {"parts": parts, "columns": self.columns, **counts, "failed": failed}
 
     @classmethod
     def of(cls, document: JSONObject) -> Written:
         """What `document` wrote."""
         parts = tuple(part_of(part) for part in document["parts"])
-        return cls(parts, document["columns"], document["records"], document["bytes"])
+        listed = document["failed"]
+        failed = None if listed is None else FailedList(part_of(listed["file"]), tuple(listed["first"]))
+        return cls(parts, document["columns"], document["records"], document["bytes"], failed)
 
 
 class PartWriter:
@@ -86,18 +91,20 @@ class PartWriter:
             max_records=min(definition.max_records_per_part, split or definition.max_records_per_part),
             max_bytes=definition.max_bytes_per_part,
         )
-        self._records: int = header.get("records", 0)
+        self._directory = directory
+        self._added: int = header.get("added", 0)
         self._tables = {
             document["table"]: TableWriter.restored(self._plan, document, tails)
             for document in header.get("tables", ())
         }
         self._open = OrderedDict((table, self._tables[table]) for table in header.get("open", ()))
+        self._failed = FailedRecords.restored(header.get("failed"), tails)
 
     def add(self, records: Sequence[Record]) -> None:
         """Adds the next records, a page or so at once, in the order in which they shall be in the parts.
 
-        Raises FatalError: ROW_LIMIT where the definition's strict limit is exceeded, RECORD_UNEXPORTABLE for a record
-        that the format cannot hold.
+        A record that the format cannot hold is left out and listed. Raises FatalError: ROW_LIMIT where the definition's
+        strict limit is exceeded, TOO_MANY_FAILED_RECORDS where no list could hold them all.
         """
         self._check_limit(len(records))
         pending: dict[str, list[Record]] = {}
@@ -105,28 +112,39 @@ class PartWriter:
         for record in records:
             table = table_of(record, self._definition)
             if table != last:
-                self._touch(table, record, pending)
+                self._touch(table, pending)
                 last = table
             pending.setdefault(table, []).append(record)
         for table, belonging in pending.items():
             self._tables[table].write(belonging)
-        self._records += len(records)
+        self._added += len(records)
+        check_cap(self._groups(), self._pieces)
         self._hold_at_most(SPOOL_BYTES)
+
+    def fail(self, failed: Sequence[FailedRecord]) -> None:
+        """Lists records that did not even get here, in the source's order. Raises FatalError as `add` does."""
+        for one in failed:
+            self._failed.add(one)
+        if failed:
+            check_cap(self._groups(), self._pieces)
 
     def finish(self) -> Written:
         """Ends all open parts. With emptyPolicy `header` and no record there is one part all the same."""
         for writer in self._open.values():
             writer.close()
         self._open.clear()
-        if not self._records and self._definition.empty_policy == "header":
-            self._tables = {"": TableWriter(self._plan, "")}
-            self._tables[""].write_header_only()
-        tables = [self._tables[table] for table in self.tables]
+        tables = [self._tables[table] for table in self.tables if self._tables[table].parts]
+        if not tables and self._definition.empty_policy == "header":
+            tables = [TableWriter(self._plan, "")]
+            tables[0].write_header_only()
         columns = {
             writer.table: [{"name": name, "type": type_of(kinds)} for name, kinds in writer.columns().items()]
             for writer in tables
         }
-        return Written(tuple(part for writer in tables for part in writer.parts), columns, self._records, self.bytes)
+        parts = tuple(part for writer in tables for part in writer.parts)
+        size = sum(writer.plain_bytes for writer in tables)
+        failed = finished(self._groups(), self._directory, self._pieces)
+        return Written(parts, columns, self.records, size, failed)
 
     def state(self) -> bytes:
         """All that a writer in another process needs to go on from here, beside the private objects."""
@@ -134,17 +152,23 @@ class PartWriter:
         tails: list[bytes | bytearray] = []
         document = {
             "put": self._pieces.put_so_far,
-            "records": self._records,
+            "added": self._added,
             "tables": [writer.state(tails) for writer in self._tables.values()],
             "open": list(self._open),
+            "failed": self._failed.state(tails),
         }
         header = json.dumps(document, separators=(",", ":")).encode()
         return b"".join((b"%b %d %d\n" % (_MAGIC, _STATE_VERSION, len(header)), header, *tails))
 
     @property
     def records(self) -> int:
-        """How many records were added so far."""
-        return self._records
+        """How many records were added so far and have not failed."""
+        return self._added - sum(writer.failed.count for writer in self._tables.values())
+
+    @property
+    def failed(self) -> int:
+        """How many records have failed so far; some may still wait to be tried."""
+        return sum(group.count for group in self._groups())
 
     @property
     def bytes(self) -> int:
@@ -156,7 +180,11 @@ class PartWriter:
         """The tables that occurred so far, sorted; "" where the export has none."""
         return tuple(sorted(self._tables))
 
-    def _touch(self, table: str, record: Record, pending: dict[str, list[Record]]) -> None:
+    def _groups(self) -> list[FailedRecords]:
+        """What failed: what the source told of, then table by table."""
+        return [self._failed, *(self._tables[table].failed for table in self.tables)]
+
+    def _touch(self, table: str, pending: dict[str, list[Record]]) -> None:
         """Makes the table the one used last; ends the part of the one that was not used for longest if need be."""
         if table in self._open:
             self._open.move_to_end(table)
@@ -166,21 +194,21 @@ class PartWriter:
             writer.write(pending.pop(oldest, ()))
             writer.close()
         if table not in self._tables:
-            _check_name(table, record, self._definition)
             self._tables[table] = TableWriter(self._plan, table)
         self._open[table] = self._tables[table]
 
     def _check_limit(self, more: int) -> None:
-        if self._limit is not None and self._records + more > self._limit:
+        if self._limit is not None and self._added + more > self._limit:
             raise FatalError(
-                f"The export has at least {self._records + more} records, more than its rowLimit of {self._limit}.",
+                f"The export has at least {self._added + more} records, more than its rowLimit of {self._limit}.",
                 code="ROW_LIMIT",
                 remedy="Ask for a shorter window, raise rowLimit, or set rowLimitPolicy to split.",
             )
 
     def _hold_at_most(self, size: int) -> None:
         """Puts waiting bytes aside, the largest first, until no more than `size` of them are in memory."""
-        spools = [spool for writer in self._open.values() for spool in writer.spools()]
+        spools = [spool for writer in self._tables.values() for spool in writer.spools()]
+        spools.append(self._failed.lines)
         held = sum(spool.held for spool in spools)
         for spool in sorted(spools, key=lambda spool: spool.held, reverse=True):
             if held <= size:
@@ -201,15 +229,3 @@ def _opened(state: bytes) -> tuple[JSON, Tails]:
     rest = memoryview(state)[len(line) + 1 :]
     size = int(line.rpartition(b" ")[2])
     return json.loads(bytes(rest[:size])), Tails(rest[size:])
-
-
-def _check_name(table: str, record: Record, definition: Definition) -> None:
-    try:
-        table_segment(table)
-    except UnicodeEncodeError:
-        raise FatalError(
-            f"Record {json.dumps(record.key)} cannot be exported: its table's name ({'~'.join(definition.table_by)}) "
-            "holds half of a surrogate pair, which is not Unicode text.",
-            code="RECORD_UNEXPORTABLE",
-            remedy="Correct the record; then retry the operation.",
-        ) from None

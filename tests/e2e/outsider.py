@@ -114,18 +114,20 @@ class Outsider:
             key=lambda row: str(row["operationId"]),
         )
 
-    def ended(self, *request_ids: str, count: int = 1, within: float = ENDED_WITHIN_SECONDS) -> list[Row]:
-        """Wait until these requests have `count` operations, all of them at their end."""
+    def ended(self, *request_ids: str, within: float = ENDED_WITHIN_SECONDS) -> list[Row]:
+        """Wait until all that was sent is accepted, and the operations of these requests are at their end."""
 
         def all_ended() -> list[Row] | None:
+            if self.left_in("ExportRequestQueueUrl"):
+                return None
             rows = self.operations(*request_ids)
-            return rows if len(rows) >= count and all(row["state"] in FINAL for row in rows) else None
+            return rows if all(row["state"] in FINAL for row in rows) else None
 
-        return wait_for(all_ended, what=f"the end of {count} operations of {request_ids}", within=within)
+        return wait_for(all_ended, what=f"the end of {', '.join(request_ids)}", within=within)
 
-    def export(self, count: int = 1, **body: Any) -> list[Row]:
+    def export(self, **body: Any) -> list[Row]:
         """Send a request and wait for its end, which has to be a good one."""
-        rows = self.ended(self.send(body), count=count)
+        rows = self.ended(self.send(body))
         assert {row["state"] for row in rows} == {"SUCCEEDED"}, rows
         return rows
 
@@ -133,6 +135,12 @@ class Outsider:
         """The operation of a DAILY request for one study."""
         (row,) = self.export(exportType="DAILY", endDateTime=end, studyWhitelist=[study], **more)
         return row
+
+    def left_in(self, queue: str) -> int:
+        """How many messages the queue of that output has, those in flight included."""
+        names: list[Any] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.outputs[queue], AttributeNames=names)
+        return sum(int(count) for count in answer["Attributes"].values())
 
     def watermark(self, key: str) -> Item | None:
         """The whole item, whatever is in it."""
@@ -210,7 +218,7 @@ class Outsider:
         """Call the function of that output by hand; its answer."""
         answer = self.functions.invoke(FunctionName=self.outputs[function], Payload=json.dumps(payload).encode())
         read: dict[str, Any] = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, read
+        assert not answer.get("FunctionError"), read
         return read
 
     def run(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
@@ -234,11 +242,11 @@ class Outsider:
         """What `tidegate ... --json` prints."""
         return json.loads(self.run(*arguments, "--json", status=status).stdout)
 
-    def define(self, export: str, **more: Any) -> None:
-        """Store a definition with `tidegate exports put`: the record table's, with whatever `more` says."""
-        source = {"type": "dynamodb", "table": self.outputs["RecordTableName"], "index": "study-uploadedOn-index"}
+    def define(self, export: str, source: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """Store a definition with `tidegate exports put`: the record table's, but for what is given."""
+        usual = {"type": "dynamodb", "table": self.outputs["RecordTableName"], "index": "study-uploadedOn-index"}
         file = self.directory / f"{export}.json"
-        file.write_text(json.dumps({"exportId": export, "source": source, **more}))
+        file.write_text(json.dumps({"exportId": export, "source": {**usual, **(source or {})}, **more}))
         self.run("exports", "put", str(file))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
+from integration.commands import Commands
 from integration.faults import Faults
 from integration.world import Clock, World, build
 
@@ -17,7 +18,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def world(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """An empty stack on moto, at noon of 10 March 2026 UTC; messages become visible and files age by the test's clock."""
+    """An empty stack on moto, at noon of 10 March 2026 UTC; messages and files age by the test's clock."""
     monkeypatch.setattr("moto.sqs.models.unix_time", lambda: clock().timestamp())
     # A microsecond passes between two calls: moto shows a message only after the moment at which it becomes visible.
     ticks = itertools.count()
@@ -28,6 +29,13 @@ def world(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 
 @pytest.fixture
-def faults(world: World) -> Faults:
+def faults(world: World) -> Iterator[Faults]:
     """What sees and breaks the AWS calls of the world."""
-    return Faults().watch(world.stack.clients)
+    with Faults().watching(world.stack.clients) as watching:
+        yield watching
+
+
+@pytest.fixture
+def cli(world: World) -> Commands:
+    """The command line, with the world as its stack."""
+    return Commands(world)

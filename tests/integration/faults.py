@@ -42,11 +42,18 @@ class Faults:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _numbers: threading.local = field(default_factory=threading.local)
 
-    def watch(self, clients: AWSClients) -> Faults:
-        for client in (clients.dynamodb, clients.s3, clients.sqs):
-            client.meta.events.register("provide-client-params", self._sending)
-            client.meta.events.register("after-call", self._answered)
-        return self
+    @contextmanager
+    def watching(self, clients: AWSClients) -> Iterator[Faults]:
+        events = [client.meta.events for client in (clients.dynamodb, clients.s3, clients.sqs)]
+        for each in events:
+            each.register("provide-client-params", self._sending)
+            each.register("after-call", self._answered)
+        try:
+            yield self
+        finally:
+            for each in events:
+                each.unregister("provide-client-params", self._sending)
+                each.unregister("after-call", self._answered)
 
     def names(self) -> list[str]:
         return [call.name for call in self.calls]

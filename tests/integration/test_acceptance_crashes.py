@@ -53,14 +53,14 @@ def test_acceptance_that_crashes_at_any_call_is_repeated_with_the_same_operation
         assert Counter(world.exported_ids(study)) == Counter(records[study])
 
 
-def test_an_override_that_crashes_at_any_call_is_repeated_with_the_same_operations(world: World, faults: Faults) -> None:
+def test_an_override_that_crashes_at_any_call_is_repeated_with_its_operations(world: World, faults: Faults) -> None:
     put_two(world)
     key = "ids.txt"
     world.stack.objects.put(key, "\n".join(["a-000001", "b-000002", "gone"]).encode())
     number = 0
     while True:
         number += 1
-        body = {"recordIdS3Override": key, "requestId": f"o{number}"}
+        body: dict[str, Any] = {"recordIdS3Override": key, "requestId": f"o{number}"}
         with faults.crash_after(number) as died:
             world.submit(**body)
         if not died:
@@ -75,7 +75,7 @@ def test_a_refusal_that_crashes_at_any_call_is_repeated_without_losing_the_body(
     number = 0
     while True:
         number += 1
-        body = {"exportType": "DAILY", "endDateTime": "2026-03-10T11:00:00Z", "export": "none", "tag": f"t{number}"}
+        body: dict[str, Any] = {"exportType": "INSTANT", "export": "none", "tag": f"t{number}"}
         with faults.crash_after(number) as died, pytest.raises(RejectedError):
             world.submit(message_id=f"m{number}", **body)
         with pytest.raises(RejectedError):

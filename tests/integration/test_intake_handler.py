@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration.faults import Faults, away
+from integration.handlers import Handler, handler_of
 from integration.world import NOON, World
 from tidegate.instants import to_millis
 from tidegate.model import State, Trigger
 
-APP = Path(__file__).parents[2] / "functions" / "intake" / "app.py"
 ARN = "arn:aws:scheduler:eu-west-2:111122223333:schedule/default/tidegate-daily"
 
 pytestmark = pytest.mark.filterwarnings("ignore:No application metrics to publish")
-
-Handler = Callable[[Any], dict[str, Any]]
-
-
-@dataclass
-class Context:
-    function_name: str = "intake"
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = "arn:aws:lambda:eu-west-2:111122223333:function:intake"
-    aws_request_id: str = "direct-1"
 
 
 @pytest.fixture
 def handler(world: World, monkeypatch: pytest.MonkeyPatch) -> Handler:
     """The handler of functions/intake on the world's stack."""
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "a-stack")
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Tidegate")
-    spec = importlib.util.spec_from_file_location("intake_app", APP)
-    assert spec is not None
-    assert spec.loader is not None
-    app = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(app)
-    monkeypatch.setattr(app, "stack", lambda: world.stack)
-    return lambda event: dict(app.handler(event, Context()))
+    return handler_of("intake", world, monkeypatch)
 
 
 def batch(*bodies: str) -> dict[str, Any]:
@@ -126,3 +104,23 @@ def test_a_request_given_directly_is_accepted_like_a_message(world: World, handl
     answer = handler({"exportType": "INSTANT"})
     (operation,) = [world.operation(i) for i in answer["operations"]]
     assert (operation.request_id, operation.trigger) == ("direct-1", Trigger.MESSAGE)
+
+
+def test_an_order_of_a_command_is_carried_out_and_answered_with_its_operations(world: World, handler: Handler) -> None:
+    world.put_study("a")
+    (operation_id,) = handler({"exportType": "INSTANT"})["operations"]
+    world.work()
+    order = {"redrive": {"operationId": operation_id, "tables": ["sleep"]}, "requestId": "cli-order"}
+    answer = handler(order)
+    (redriven,) = [world.operation(i) for i in answer["operations"]]
+    assert (redriven.request_id, redriven.trigger) == ("cli-order", Trigger.REDRIVE)
+    assert handler(order) == answer
+
+
+def test_an_order_that_is_refused_is_answered_with_its_error_and_is_no_dead_letter(
+    world: World, handler: Handler
+) -> None:
+    answer = handler({"retry": {"operationId": "nobody", "dispatch": 1}})
+    assert answer["error"]["code"] == "UNKNOWN_OPERATION"
+    assert world.dead_requests() == []
+    assert world.stack.service().operations() == []

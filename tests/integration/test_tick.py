@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+
+from integration.faults import Faults, away
+from integration.world import NOON, World
 from tidegate.instants import rfc3339
 from tidegate.job import SILENCE
 from tidegate.model import State
 from tidegate.upkeep import Report
-
-from integration.faults import Faults, away
-from integration.world import NOON, World
 
 BODY: dict[str, Any] = {"exportType": "DAILY", "endDateTime": "2026-03-10T11:00:00Z"}
 
@@ -22,12 +22,12 @@ def tick(world: World) -> Report:
     return world.stack.upkeep().run(world.clock())
 
 
-def dead_letter(world: World, body: str, group: str = "g") -> None:
+def dead_letter(world: World, body: str, group: str = "g", deduplication: str | None = None) -> None:
     world.stack.clients.sqs.send_message(
         QueueUrl=world.stack.settings.work_dlq_url,
         MessageBody=body,
         MessageGroupId=group,
-        MessageDeduplicationId=f"{group}-{hash(body)}",
+        MessageDeduplicationId=deduplication or f"{group}-1",
     )
 
 
@@ -42,7 +42,8 @@ def test_a_silent_operation_is_sent_again_at_growing_intervals(world: World) -> 
     world.put_study("a")
     (operation_id,) = world.submit(**BODY)
     world.stack.clients.sqs.purge_queue(QueueUrl=world.stack.settings.work_queue_url)
-    gaps, last = [], world.clock()
+    gaps: list[timedelta] = []
+    last = world.clock()
     while len(gaps) < 3:
         world.clock.tick(minutes=10)
         if tick(world).sent_again:
@@ -94,6 +95,20 @@ def test_an_operation_whose_message_is_a_dead_letter_fails_and_the_letter_stays(
     assert tick(world).failed == 0
 
 
+def test_an_old_dead_letter_of_an_operation_that_was_sent_again_since_says_nothing(world: World) -> None:
+    world.put_study("a")
+    (operation_id,) = world.submit(**BODY)
+    received = world.receive()
+    assert received is not None
+    world.stack.clients.sqs.purge_queue(QueueUrl=world.stack.settings.work_queue_url)
+    world.clock.tick(hours=1)
+    assert tick(world).sent_again == 1
+    dead_letter(world, json.dumps(received[0].body()), deduplication=f"{operation_id}-1")
+    assert tick(world).failed == 0
+    dead_letter(world, json.dumps(received[0].body()), deduplication=f"{operation_id}-2")
+    assert tick(world).failed == 1
+
+
 @pytest.mark.parametrize(
     "body", ["", "null", "[]", "{}", '{"operationId": 7, "pair": "a/b"}', '{"operationId": "", "pair": 1}', "no json"]
 )
@@ -130,9 +145,7 @@ def test_a_deleted_study_loses_its_watermarks_and_waiting_work_within_two_ticks(
     assert tick(world).studies_deleted == 0, "it is forgotten once"
 
 
-def test_a_tick_that_dies_while_it_forgets_a_study_forgets_it_whole_the_next_time(
-    world: World, faults: Faults
-) -> None:
+def test_a_tick_that_dies_while_it_forgets_a_study_forgets_it_whole_the_next_time(world: World, faults: Faults) -> None:
     number = 0
     while True:
         number += 1

@@ -7,10 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from integration.faults import Faults, away, refused
 from integration.world import NOON, World
-from tidegate.errors import TidegateError
+from tidegate.errors import RetriableError
 from tidegate.instants import rfc3339, to_millis
+from tidegate.job import Task
 from tidegate.model import Operation, Outcome, State
 
 END = datetime(2026, 3, 10, 11, tzinfo=UTC)
@@ -140,8 +143,6 @@ def again(world: World, operation: Operation) -> None:
     operations = world.stack.ledger.operations
     row = operations(operation.operation_id)
     row.update(actions=[operations.state.set(State.NOT_STARTED.value), operations.attempts.set(0)])
-    from tidegate.job import Task
-
     assert operation.pair is not None
     world.stack.work_queue.send([Task(operation.operation_id, operation.pair)], dispatch=operation.dispatch + 1)
     world.work()
@@ -164,7 +165,7 @@ def test_each_manifest_names_the_one_before_it_with_its_hash(world: World) -> No
         world.export(**daily(hour(number)))
     first, second, third = world.manifests("a")
     assert first["previousManifest"] is None
-    keys = [key for key in world.keys() if key.endswith("manifest.json")]
+    keys = [key for key in world.keys("exports/") if key.endswith("manifest.json")]
     for earlier, later in zip(keys, (second, third), strict=False):
         assert later["previousManifest"] == {
             "key": earlier,
@@ -190,12 +191,23 @@ def test_a_reexport_is_no_link_of_the_chain(world: World) -> None:
     world.export(**daily(hour(0)))
     world.export(**daily(hour(1), ignoreLastExportTime=True))
     world.export(**daily(hour(2)))
-    by_key = {manifest["operationId"]: manifest for manifest in world.manifests("a")}
-    chain = [m for m in by_key.values() if m["watermark"]["after"] is not None]
-    reexport = next(m for m in by_key.values() if m["watermark"]["after"] is None)
+    found = world.manifests("a")
+    (reexport,) = [manifest for manifest in found if manifest["watermark"]["after"] is None]
+    first, second = [manifest for manifest in found if manifest["watermark"]["after"] is not None]
     assert reexport["previousManifest"] is None
-    assert chain[1]["previousManifest"]["key"] == chain[0]["parts"] or chain[1]["watermark"]["before"] == rfc3339(hour(0))
-    assert "reexport=" not in chain[1]["previousManifest"]["key"]
+    assert second["watermark"]["before"] == first["watermark"]["after"] == rfc3339(hour(0))
+    assert "reexport=" not in second["previousManifest"]["key"]
+
+
+def test_a_redriven_request_neither_reads_nor_moves_the_watermark(world: World, faults: Faults) -> None:
+    world.put_study("a")
+    world.export(**daily(hour(0)))
+    faults.clear()
+    (redriven,) = world.export(**daily(hour(1), redriveCount=1))
+    assert not [call.name for call in faults.calls if call.names(world.stack.settings.export_time_table)]
+    assert redriven.state is State.SUCCEEDED
+    assert world.watermark("a") == hour(0)
+    assert any(f"/redrive={redriven.operation_id}/" in key for key in world.keys("exports/"))
 
 
 def test_an_end_that_has_not_settled_sleeps_and_the_tick_wakes_it_within_its_time(world: World) -> None:
@@ -238,9 +250,7 @@ def test_a_watermark_with_a_fraction_of_a_millisecond_fails_the_operation_and_st
     assert world.watermark_item("a") == item
 
 
-def test_nothing_but_a_commit_and_its_checks_ever_touches_the_table_of_watermarks(
-    world: World, faults: Faults
-) -> None:
+def test_nothing_but_a_commit_and_its_checks_ever_touches_the_table_of_watermarks(world: World, faults: Faults) -> None:
     world.put_study("a")
     world.put_records("a", [END - timedelta(hours=1)])
     faults.clear()
@@ -265,9 +275,5 @@ def test_a_conflict_of_two_transactions_is_tried_again_and_fails_nothing(world: 
 
 def test_errors_of_an_unreadable_table_are_errors_of_tidegate(world: World, faults: Faults) -> None:
     faults.fail(lambda call: call.name == "Scan", away())
-    try:
+    with pytest.raises(RetriableError, match="AWS_UNAVAILABLE"):
         world.stack.service().watermarks()
-    except TidegateError as error:
-        assert error.code == "AWS_UNAVAILABLE"
-    else:
-        raise AssertionError("a broken connection must be told")

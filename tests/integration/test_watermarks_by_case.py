@@ -16,7 +16,7 @@ from tidegate.model import Operation, Outcome, State
 END = datetime(2026, 3, 10, 11, tzinfo=UTC)
 MARK = END - timedelta(hours=5)
 TIMES = [END - timedelta(hours=h) for h in (30, 24, 7, 5, 1)] + [END - timedelta(milliseconds=1), END]
-"""Record times: before any window, at a day's start, before MARK, at MARK, at an hour's start, the last instant, END."""
+"""Before any window, at a day's start, before MARK, at MARK, at an hour's start, the last instant, END."""
 
 
 @pytest.fixture
@@ -187,11 +187,11 @@ def test_t9_an_export_that_fails_after_its_seal_is_completed_by_the_next_request
     assert world.keys("work/") == []
 
 
-CASES = {
+CASES: Mapping[str, tuple[dict[str, Any], str]] = {
     "chosen start": ({"startDateTime": "2026-03-10T09:00:00Z", "ignoreLastExportTime": True}, "2026-03-10T09:00:00"),
     "watermark": ({}, "2026-03-10T06:00:00"),
     "watermark ignored": ({"ignoreLastExportTime": True}, "2026-03-09T11:00:00"),
-    "watermark ignored, hourly": ({"ignoreLastExportTime": True, "exportType": "HOURLY"}, "2026-03-10T10:00:00"),
+    "watermark ignored, hourly": ({"ignoreLastExportTime": True, "export_type": "HOURLY"}, "2026-03-10T10:00:00"),
 }
 
 
@@ -204,7 +204,7 @@ def test_with_a_watermark_the_start_is_what_the_case_table_says(
     world.put_study("a")
     world.set_watermark("first/a", MARK)
     more, start = CASES[case]
-    operation = run(world, **{"export_type": more.get("exportType", "DAILY"), **without_type(more)}, export="first")
+    operation = run(world, **more, export="first")
     assert window_of(operation) == (datetime.fromisoformat(start).replace(tzinfo=UTC), END)
 
 
@@ -212,10 +212,10 @@ def test_with_a_watermark_the_start_is_what_the_case_table_says(
     ("first_export_from", "more", "start"),
     [
         ("2026-02-01T00:00:00Z", {}, "2026-02-01T00:00:00"),
-        ("2026-02-01T00:00:00Z", {"exportType": "HOURLY"}, "2026-02-01T00:00:00"),
+        ("2026-02-01T00:00:00Z", {"export_type": "HOURLY"}, "2026-02-01T00:00:00"),
         ("2026-02-01T00:00:00Z", {"ignoreLastExportTime": True}, "2026-03-09T11:00:00"),
-        (None, {"exportType": "INSTANT"}, "2026-03-09T11:00:00"),
-        (None, {"exportType": "HOURLY"}, "2026-03-10T10:00:00"),
+        (None, {"export_type": "INSTANT"}, "2026-03-09T11:00:00"),
+        (None, {"export_type": "HOURLY"}, "2026-03-10T10:00:00"),
     ],
 )
 def test_without_a_watermark_the_start_is_what_the_case_table_says(
@@ -223,7 +223,7 @@ def test_without_a_watermark_the_start_is_what_the_case_table_says(
 ) -> None:
     define_first(world, first_export_from)
     world.put_study("a")
-    operation = run(world, **{"export_type": more.get("exportType", "DAILY"), **without_type(more)}, export="first")
+    operation = run(world, **more, export="first")
     assert window_of(operation) == (datetime.fromisoformat(start).replace(tzinfo=UTC), END)
 
 
@@ -240,7 +240,3 @@ def define_first(world: World, first_export_from: str | None, **more: Any) -> No
     """The export `first`, like the default one but for `firstExportFrom` and what else is given."""
     given = {} if first_export_from is None else {"firstExportFrom": first_export_from}
     world.define("first", **given, **more)
-
-
-def without_type(more: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in more.items() if name != "exportType"}

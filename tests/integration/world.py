@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 
+from integration.resources import INDEX, REGION, create
 from tidegate.accept import Origin
 from tidegate.bootstrap import AWSClients, Stack
 from tidegate.engine import Engine, Verdict
@@ -24,12 +25,9 @@ from tidegate.job import Task
 from tidegate.model import Operation, State, Trigger
 from tidegate.queues import WorkMessage
 from tidegate.request import parse
-from tidegate.settings import Settings
 
-REGION = "eu-west-2"
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
-INDEX = "study-uploadedOn-index"
-DEFAULT = {
+DEFAULT: dict[str, Any] = {
     "source": {"table": "", "index": INDEX, "recordKey": "id"},
     "settleSeconds": 60,
     "format": {"type": "JSONL", "compression": "none"},
@@ -70,7 +68,8 @@ class World:
     def define(self, export: str, **changes: Any) -> None:
         """Store an export like the default one, but for these changes."""
         source = {"type": "dynamodb", **DEFAULT["source"], "table": self.stack.settings.record_table}
-        self.stack.service().put_export({**DEFAULT, "exportId": export, "source": source, **changes}, None, self.clock())
+        document = {**DEFAULT, "exportId": export, "source": source, **changes}
+        self.stack.service().put_export(document, None, self.clock())
 
     def put_records(self, study: str, times: Iterable[datetime | int], **attributes: Mapping[str, Any]) -> list[str]:
         """One record at each time; their ids."""
@@ -140,7 +139,7 @@ class World:
 
     def work(self, most: int = 200, **options: Any) -> list[Verdict]:
         """Invocations until nothing is visible any more."""
-        verdicts = []
+        verdicts: list[Verdict] = []
         while len(verdicts) < most:
             verdict = self.work_once(**options)
             if verdict is None:
@@ -193,7 +192,7 @@ class World:
         """The record ids in all committed windows of a study, in the order of the windows."""
         return [row["id"] for manifest in self.manifests(study) for row in self.rows(manifest)]
 
-    def dead_requests(self) -> list[Mapping[str, Any]]:
+    def dead_requests(self) -> Sequence[Mapping[str, Any]]:
         """The request dead letters with their attributes; looking does not take them away."""
         answer = self.stack.clients.sqs.receive_message(
             QueueUrl=self.stack.settings.request_dlq_url,
@@ -221,75 +220,13 @@ class Recording:
 
 def build(clock: Clock, **settings: Any) -> World:
     """Tables, queues and a bucket as template.yaml has them; call it under moto's mock."""
-    session = _session()
-    made = AWSClients(session.client("dynamodb"), session.client("s3"), session.client("sqs"))
-    named = _create(made, **settings)
+    made = _clients()
+    named = create(made, **{"default_export": DEFAULT, **settings})
     return World(Stack.of(named, made, clock), clock)
 
 
 @cache
-def _session() -> boto3.Session:
-    """One for all tests: it keeps botocore's service models, whose reading takes longer than most tests."""
-    return boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
-
-
-def _create(made: AWSClients, **settings: Any) -> Settings:
-    def table(name: str, *keys: tuple[str, str, str], **indexes: Sequence[tuple[str, str, str]]) -> str:
-        kinds = {key: kind for key, kind, _ in itertools.chain(keys, *indexes.values())}
-        made.dynamodb.create_table(
-            TableName=name,
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": kind} for key, kind in kinds.items()],  # type: ignore[typeddict-item]  # the stubs want literals
-            KeySchema=_schema(keys),
-            BillingMode="PAY_PER_REQUEST",
-            **(
-                {
-                    "GlobalSecondaryIndexes": [
-                        {
-                            "IndexName": index.replace("_", "-"),
-                            "KeySchema": _schema(of),
-                            "Projection": {"ProjectionType": "ALL"},
-                        }
-                        for index, of in indexes.items()
-                    ]
-                }
-                if indexes
-                else {}
-            ),
-        )
-        return name
-
-    bucket = "exports-test"
-    made.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    queue = made.sqs.create_queue
-    fifo = {"FifoQueue": "true", "VisibilityTimeout": "1800"}
-    return Settings(
-        study_table=table("Study", ("studyId", "S", "HASH")),
-        export_time_table=table("ExportTime", ("studyId", "S", "HASH")),
-        export_table=table("Export", ("exportId", "S", "HASH"), ("version", "N", "RANGE")),
-        operation_table=table(
-            "Operation",
-            ("operationId", "S", "HASH"),
-            listing=[("listing", "S", "HASH"), ("operationId", "S", "RANGE")],
-            due=[("due", "S", "HASH"), ("dueAt", "N", "RANGE")],
-        ),
-        request_table=table("Request", ("requestId", "S", "HASH")),
-        pair_table=table("Pair", ("pair", "S", "HASH")),
-        history_table=table("History", ("stream", "S", "HASH"), ("eventId", "S", "RANGE")),
-        record_table=table(
-            "Record",
-            ("id", "S", "HASH"),
-            study_uploadedOn_index=[("studyId", "S", "HASH"), ("uploadedOn", "N", "RANGE")],
-        ),
-        export_bucket=bucket,
-        work_queue_url=queue(QueueName="work.fifo", Attributes=fifo)["QueueUrl"],
-        work_dlq_url=queue(QueueName="work-dead.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"],
-        request_queue_url=queue(QueueName="requests")["QueueUrl"],
-        request_dlq_url=queue(QueueName="requests-dead")["QueueUrl"],
-        default_export=settings.pop("default_export", DEFAULT),
-        region=REGION,
-        **settings,
-    )
-
-
-def _schema(keys: Iterable[tuple[str, str, str]]) -> Any:
-    return [{"AttributeName": key, "KeyType": role} for key, _, role in keys]
+def _clients() -> AWSClients:
+    """The same for all tests: making them takes longer than most tests. Under each mock they see an empty account."""
+    session = boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
+    return AWSClients(session.client("dynamodb"), session.client("s3"), session.client("sqs"))

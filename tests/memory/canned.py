@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 PAGE_RECORDS = 4000
 """About 1 MB as JSON, which is what a page of a Query has at most."""
 INDEX = "study-uploadedOn-index"
+KEPT_HEADERS = ("x-amz", "content-type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ class CannedRecords:
 
     def _item(self, number: int) -> str:
         mixed = number * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF  # differs from record to record, so it hardly shrinks
-        rest = f'"score":{{"N":"{mixed % 1000}"}},"answers":{{"M":{{"q1":{{"S":"{mixed:016x}"}},"q2":{{"BOOL":true}}}}}}'
-        return f"{self._key(number)[:-1]},{rest}}}"
+        answers = f'{{"M":{{"q1":{{"S":"{mixed:016x}"}},"q2":{{"BOOL":true}}}}}}'
+        return f'{self._key(number)[:-1]},"score":{{"N":"{mixed % 1000}"}},"answers":{answers}}}'
 
 
 @contextmanager
@@ -114,8 +115,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             connection.request("POST", self.path, body, dict(self.headers.items()))
             answer = connection.getresponse()
-            kept = {name: value for name, value in answer.getheaders() if name.lower().startswith(("x-amz", "content-t"))}
-            self._answer(answer.status, kept, answer.read())
+            headers = {name: value for name, value in answer.getheaders() if name.lower().startswith(KEPT_HEADERS)}
+            self._answer(answer.status, headers, answer.read())
         finally:
             connection.close()
 

@@ -19,7 +19,7 @@ from tidegate_local.stack import LocalStack
 from tidegate_local.waiting import wait_for
 
 SCRIPT = Path(__file__).with_name("export_once.py")
-END = datetime(2026, 3, 2, tzinfo=UTC)
+END = datetime(2025, 3, 2, tzinfo=UTC)
 START = END - timedelta(days=1)
 DAY_MILLIS = 86_400_000
 FEW, MANY = 100_000, 1_000_000
@@ -52,11 +52,9 @@ def export(stack: LocalStack, count: int) -> dict[str, Any]:
     """Export `count` records in a process of its own, prove the parts, and return what the process said of itself."""
     study = f"of-{count}"
     step = DAY_MILLIS // count
-    records = CannedRecords(
-        stack.outputs["RecordTableName"], study, count, int(START.timestamp() * 1000), step
-    )
+    records = CannedRecords(stack.outputs["RecordTableName"], study, count, int(START.timestamp() * 1000), step)
     stack.dynamodb.put_item(TableName=stack.outputs["StudyTableName"], Item={"studyId": {"S": study}})
-    body = {"exportType": "DAILY", "endDateTime": "2026-03-02T00:00:00Z", "studyWhitelist": [study]}
+    body = {"exportType": "DAILY", "endDateTime": "2025-03-02T00:00:00Z", "studyWhitelist": [study]}
     stack.sqs.send_message(QueueUrl=stack.outputs["ExportRequestQueueUrl"], MessageBody=json.dumps(body))
     message = wait_for(lambda: work_message(stack), what="the operation's message")
     with serving(records, stack.endpoint_url) as dynamodb:
@@ -65,7 +63,7 @@ def export(stack: LocalStack, count: int) -> dict[str, Any]:
             check=True,
             env=worker_environment(stack, dynamodb),
             stdout=subprocess.PIPE,
-            timeout=100,
+            timeout=250,
         )
     told: dict[str, Any] = json.loads(ran.stdout)
     assert told["ended"] == "SUCCEEDED", told
@@ -99,7 +97,7 @@ def work_message(stack: LocalStack) -> str | None:
 def prove(stack: LocalStack, study: str, count: int) -> None:
     """The manifest's counts and hashes are those of the parts, and every record is there once, in order."""
     bucket = stack.outputs["ExportBucketName"]
-    prefix = f"exports/export=default/study={study}/dt=2026-03-02/20260301T000000.000Z_20260302T000000.000Z/"
+    prefix = f"exports/export=default/study={study}/dt=2025-03-02/20250301T000000.000Z_20250302T000000.000Z/"
     manifest = json.loads(stack.s3.get_object(Bucket=bucket, Key=f"{prefix}manifest.json")["Body"].read())
     assert (manifest["records"], sum(part["records"] for part in manifest["parts"])) == (count, count)
     expected = 0

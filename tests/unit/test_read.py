@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tidegate.definition import from_document
-from tidegate.model import Page, Record
+from tidegate.model import FailedRecord, Page, Record
 from tidegate.read import read
 from tidegate.sources import Ask
 from tidegate.tables import table_of
@@ -53,7 +53,22 @@ def test_records_of_other_tables_are_counted_as_filtered_and_the_cursor_goes_on(
         (0, 2, 1, 1),
         (1, 1, 1, None),
     ]
-    assert all(page.missing == [("x",)] for page in pages)
+    assert all(not page.missing for page in pages)
+
+
+def test_a_key_that_is_nowhere_is_a_failed_record_of_no_known_table() -> None:
+    gone = FailedRecord(("x",), "NOT_THERE", "is no longer there", table=None)
+    for tables in (None, ["a"]):
+        assert [page.failed for page in read(Canned(), ASK, None, BY_SCHEMA, tables)] == [[gone]] * 3
+
+
+def test_failed_records_of_other_tables_are_counted_as_filtered() -> None:
+    class Failing:
+        def pages(self, _ask: Ask, _cursor: object) -> Iterator[Page]:
+            yield Page((), None, failed=[FailedRecord((name,), "BAD_TIME", "is bad", table=name) for name in "ab"])
+
+    (page,) = read(Failing(), ASK, None, BY_SCHEMA, ["a"])
+    assert ([one.key for one in page.failed], page.filtered) == ([("a",)], 1)
 
 
 @pytest.mark.parametrize("tables", [None, ["a"]])
@@ -71,6 +86,7 @@ def test_stopping_early_closes_the_source(tables: list[str] | None) -> None:
         ({"schema": {"S": "a"}, "revision": {"N": "3"}}, "a~3"),
         ({"schema": {"S": "a"}}, "_none"),
         ({"schema": {"S": ""}, "revision": {"N": "3"}}, "_none"),
+        ({"schema": {"S": "\ud800"}, "revision": {"N": "3"}}, "_none"),
         ({"schema": {"S": "a"}, "revision": {"NULL": True}}, "_none"),
         ({"schema": {"S": "a"}, "revision": {"N": "0"}}, "a~0"),
         ({}, "_none"),

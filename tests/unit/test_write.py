@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tidegate.errors import FatalError
-from tidegate.model import Definition, Record
+from tidegate.model import Definition, FailedRecord, Record
 from tidegate.write import MAX_OPEN_TABLES, PartWriter, Written
 from unit.part_samples import MIX, MemoryStore, definition, plain_record, record
 
@@ -33,6 +33,11 @@ def rows(store: MemoryStore, result: Written, index: int = 0) -> list[list[str]]
 
 def counts(result: Written) -> list[int]:
     return [part.records for part in result.parts]
+
+
+def listed_lines(store: MemoryStore, result: Written) -> list[dict[str, Any]]:
+    assert result.failed is not None
+    return [json.loads(text) for text in store.stored(result.failed.file).splitlines()]
 
 
 def test_a_real_mix_gives_one_part_with_true_size_and_hash() -> None:
@@ -212,19 +217,49 @@ def test_an_empty_window_gives_no_part_or_a_header_as_the_definition_says() -> N
 @pytest.mark.parametrize("bad", [{"S": "secret \ud800"}, {"N": "secret"}, {"X": b"secret"}, {"S": {"secret"}}])
 def test_a_record_that_cannot_be_held_is_named_but_its_value_is_not(columns: list[str] | None, bad: Any) -> None:
     records = [plain_record(n, note=bad if n == 2 else {"S": "fine"}) for n in range(5)]
-    with pytest.raises(FatalError, match=r'Record "r000002" cannot be exported as CSV: column "note" holds') as caught:
-        written(MemoryStore(), records, columns=columns)
-    assert caught.value.code == "RECORD_UNEXPORTABLE"
-    assert "secret" not in str(caught.value)
+    store = MemoryStore()
+    result = written(store, records, columns=columns)
+    assert (counts(result), result.records) == ([4], 4)
+    assert [row[-1] for row in rows(store, result)] == ["note", *["fine"] * 4]
+    (listed,) = listed_lines(store, result)
+    assert {**listed, "reason": ""} == {"key": ["r000002"], "table": "", "errorCode": "UNWRITABLE_VALUE", "reason": ""}
+    assert listed["reason"].startswith('cannot be written as CSV: column "note" holds')
+    assert "secret" not in json.dumps(listed)
 
 
-def test_a_composite_key_a_bad_name_and_a_bad_table_are_named_too() -> None:
+def test_what_only_failed_records_have_is_no_column_no_part_and_no_table() -> None:
     odd = Record(("a", "b"), None, {"id": {"S": "a"}, "x\udfff": {"S": "v"}})
-    expected = r'Record \["a", "b"\] cannot be exported as CSV: column "x\\udfff" has a name that is not Unicode text'
-    with pytest.raises(FatalError, match=expected):
-        written(MemoryStore(), [plain_record(1), odd])
-    with pytest.raises(FatalError, match=r'Record \["r000001"\] cannot be exported: its table'):
-        written(MemoryStore(), [plain_record(1, t={"S": "\ud800"})], tableBy=["t"])
+    bad = plain_record(2, t={"S": "only bad"}, late={"S": "\ud800"})
+    store = MemoryStore()
+    result = written(store, [plain_record(1), bad, odd], tableBy=["t"])
+    assert list(result.columns) == ["_none"]
+    assert [column["name"] for column in result.columns["_none"]] == ["id", "uploadedOn"]
+    assert [(part.table, part.records) for part in result.parts] == [("_none", 1)]
+    assert [(line["key"], line["table"]) for line in listed_lines(store, result)] == [
+        (["a", "b"], "_none"),
+        (["r000002"], "only bad"),
+    ]
+    assert "x\\udfff" in listed_lines(store, result)[0]["reason"]
+
+
+def test_a_part_is_not_begun_for_records_that_all_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate.parts.DISCOVERY_RECORDS", 2)
+    bad = [plain_record(n, late={"S": "\ud800"}) for n in (3, 4)]
+    for columns in (None, ["id"]):
+        store = MemoryStore()
+        result = written(store, [*(plain_record(n) for n in range(3)), *bad], maxRecordsPerPart=3, columns=columns)
+        assert counts(result) == [3] if columns is None else [3, 2]
+        assert [len(rows(store, result, n)) for n in range(len(result.parts))] == [1 + n for n in counts(result)]
+
+
+def test_the_largest_list_is_taken_and_one_more_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate.failed.MOST_FAILED", 10)
+    failed = [FailedRecord((f"k{n}",), "BAD_TIME", "is bad") for n in range(11)]
+    parts = writer(MemoryStore())
+    parts.fail(failed[:10])
+    with pytest.raises(FatalError, match=r'11 records cannot be exported.*"k0", "k1", "k2", "k3", "k4"\.') as caught:
+        parts.fail(failed[10:])
+    assert caught.value.code == "TOO_MANY_FAILED_RECORDS"
 
 
 def test_what_was_written_survives_as_json() -> None:
@@ -241,7 +276,7 @@ def test_progress_tells_records_bytes_and_tables() -> None:
 
 def test_a_checkpoint_of_another_version_is_refused() -> None:
     chosen: Definition = definition()
-    for state in (b"tidegate parts 2 2\n{}", b"", b"something else"):
+    for state in (b"tidegate parts 1 2\n{}", b"", b"something else"):
         with pytest.raises(FatalError, match="another version") as caught:
             PartWriter(chosen, "exports/x/", "work/1/", MemoryStore(), ("id",), state)
         assert caught.value.code == "CHECKPOINT_UNREADABLE"

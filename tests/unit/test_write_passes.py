@@ -22,6 +22,14 @@ SMALL = {
 }
 
 
+UNWRITABLE: list[dict[str, Any]] = [
+    {"a": {"S": "\ud800"}},
+    {"b\udfff": {"S": "x"}},
+    {"a": {"N": "many"}},
+    {"new": {"X": "y"}},
+]
+
+
 def documents() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {
@@ -43,7 +51,8 @@ def record_lists() -> st.SearchStrategy[list[Record]]:
         values = {**more, "id": {"S": f"r{number}"}, "t": {"S": table}, "uploadedOn": {"N": str(number)}}
         return record(values)
 
-    return st.lists(st.builds(made, st.integers(0, 99), tables, wire_records()), max_size=25)
+    more = st.one_of(wire_records(), wire_records(), st.sampled_from(UNWRITABLE))
+    return st.lists(st.builds(made, st.integers(0, 99), tables, more), max_size=25)
 
 
 def in_one_go(chosen: Definition, records: Sequence[Record], store: MemoryStore) -> Written:
@@ -84,7 +93,12 @@ def test_parts_depend_on_the_records_and_nothing_else(
         expected = in_one_go(chosen, records, once)
         patch.setattr("tidegate.write.SPOOL_BYTES", memory)
         found = in_passes(chosen, records, often, cuts)
-    assert sum(part.records for part in found.parts) == len(records)
+    listed = 0 if found.failed is None else found.failed.file.records
+    assert sum(part.records for part in found.parts) == len(records) - listed
+    assert (found.failed is None) == (expected.failed is None)
+    if found.failed is not None and expected.failed is not None:
+        assert (found.failed.first, found.failed.file.sha256) == (expected.failed.first, expected.failed.file.sha256)
+        assert once.stored(expected.failed.file) == often.stored(found.failed.file)
     assert (found.columns, found.records, found.bytes) == (expected.columns, expected.records, expected.bytes)
     for one, other in zip(expected.parts, found.parts, strict=True):
         assert (one.key, one.table, one.records, one.sha256) == (other.key, other.table, other.records, other.sha256)

@@ -18,7 +18,11 @@ from tidegate.cli.failures import exit_code, explain
 from tidegate.cli.local import local
 from tidegate.cli.operations import operations
 from tidegate.cli.options import JsonOption, StackOption, examples
+from tidegate.cli.redrive import redrive
 from tidegate.cli.session import Session, enter
+from tidegate.cli.studies import studies
+from tidegate.cli.verify import EPILOG as VERIFY_EPILOG
+from tidegate.cli.verify import verify
 from tidegate.cli.watermark import watermark
 
 
@@ -52,9 +56,12 @@ app = typer.Typer(
 )
 app.command(epilog=EXPORT_EPILOG)(export)
 app.command(epilog=CHECK_EPILOG)(check)
+app.command(epilog=VERIFY_EPILOG)(verify)
 app.add_typer(operations, name="operations")
 app.add_typer(definitions, name="exports")
 app.add_typer(watermark, name="watermark")
+app.add_typer(studies, name="studies")
+app.add_typer(redrive, name="redrive")
 app.add_typer(local, name="local")
 
 

@@ -12,6 +12,7 @@ from tidegate.cli.export import all_succeeded
 from tidegate.cli.failures import NOT_DONE, NotFoundError
 from tidegate.cli.options import JsonOption, StackOption, examples, one_of
 from tidegate.cli.session import Session, enter
+from tidegate.cli.words import instant_text, printable
 from tidegate.model import Operation, State
 from tidegate.views import operation_json
 
@@ -33,13 +34,17 @@ def list_operations(
         typer.Option(parser=one_of(State), metavar="STATE", help=f"Only those in this state: {', '.join(State)}."),
     ] = None,
     study: Annotated[str | None, typer.Option(metavar="ID", help="Only those of this study.")] = None,
+    failed_records: Annotated[
+        bool,
+        typer.Option("--failed-records", help="Only those with records that could not be exported and still wait."),
+    ] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the newest N.")] = None,
     as_json: JsonOption = False,
     stack: StackOption = None,
 ) -> None:
     """Every operation that has not expired, newest first."""
     session = enter(context, stack_name=stack, json=as_json)
-    found = session.service.operations(state=state, study=study, limit=limit)
+    found = session.service.operations(state=state, study=study, limit=limit, failed_records=failed_records)
     if session.json:
         session.print_json([operation_json(operation) for operation in found])
         return
@@ -59,6 +64,24 @@ def show(
     """One operation with everything that is known of it, and its log."""
     session = enter(context, stack_name=stack, json=as_json)
     _print(session, _operation(session, operation_id))
+
+
+@operations.command(epilog=examples("tidegate operations log 01KFYMB9W0V2Q6T8X4Z1C3N5P7"))
+def log(
+    context: typer.Context,
+    *,
+    operation_id: OperationArgument,
+    as_json: JsonOption = False,
+    stack: StackOption = None,
+) -> None:
+    """What one operation has noted, oldest line first, with its times in UTC."""
+    session = enter(context, stack_name=stack, json=as_json)
+    operation = _operation(session, operation_id)
+    if session.json:
+        session.print_json(operation_json(operation)["log"])
+        return
+    for at, message in operation.log:
+        session.out.print(f"{instant_text(at)}  {printable(message)}", soft_wrap=True)
 
 
 @operations.command(epilog=examples("tidegate operations watch 01KFYMB9W0V2Q6T8X4Z1C3N5P7"))

@@ -22,6 +22,10 @@ StackOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
+YesOption = Annotated[bool, typer.Option("--yes", help="Do it without asking.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and send and write nothing.")]
+
+
 def examples(*lines: str) -> str:
     """The end of a command's help: what to type, a line each."""
     return "\n".join(["\b", "Examples:" if len(lines) > 1 else "Example:", *(f"  {line}" for line in lines)])
@@ -30,12 +34,12 @@ def examples(*lines: str) -> str:
 E = TypeVar("E", bound=StrEnum)
 
 
-def one_of(names: type[E]) -> Callable[[str], E]:
-    """A parser that takes the names of an enumeration in any case."""
+def one_of(names: type[E], *, lower: bool = False) -> Callable[[str], E]:
+    """A parser that takes the values of an enumeration in any case; `lower` where they are lower case."""
 
     def parse(text: str) -> E:
         try:
-            return names(text.upper())
+            return names(text.lower() if lower else text.upper())
         except ValueError:
             raise typer.BadParameter(f"{text!r} is not one of {', '.join(names)}.") from None
 

@@ -27,6 +27,10 @@ WIDTH_OF_A_PIPE = 240
 """Columns where nobody looks: wide, so that no cell is folded before another program reads it."""
 
 
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty()
+
+
 def now() -> datetime:
     """The commands' one clock."""
     return datetime.now(UTC)
@@ -40,6 +44,7 @@ class Session:
     now: Callable[[], datetime] = now
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    asks: Callable[[], bool] = _somebody_is_there
     stack_name: str | None = None
     json: bool = False
 

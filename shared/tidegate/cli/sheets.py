@@ -15,6 +15,7 @@ from tidegate.model import NO_TAG, Definition, Operation, State
 if TYPE_CHECKING:
     from tidegate.service import Preview, Watermark
     from tidegate.sources import Finding
+    from tidegate.store.studies import Study
 
 ROOMY = 140
 """Columns that the whole table of operations needs."""
@@ -136,6 +137,24 @@ def watermarks_table(watermarks: Iterable[Watermark], now: datetime) -> Table:
     for watermark in watermarks:
         table.add_row(
             _cell(watermark.export), _cell(watermark.study), instant_text(watermark.at), age(watermark.at, now)
+        )
+    return table
+
+
+def letters_table(rows: Iterable[tuple[str, str, str, str, str]]) -> Table:
+    """Dead letters, one a line: queue, id, reason, age, note."""
+    table = _table("queue", "id", "reason", "age", "note")
+    for row in rows:
+        table.add_row(*(printable(cell) for cell in row))
+    return table
+
+
+def studies_table(studies: Iterable[Study]) -> Table:
+    """Studies, one a line."""
+    table = _table("study", "takes part", "custom schedule")
+    for study in studies:
+        table.add_row(
+            printable(study.study_id), "yes" if study.enabled else "no", "yes" if study.custom_schedule else "no"
         )
     return table
 

@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tidegate.errors import UsageError
+from tidegate.cli.failures import AwsError
+from tidegate.errors import RejectedError, UsageError
 from tidegate.json_text import LIMIT_BYTES
 from tidegate.settings import Settings
 
 if TYPE_CHECKING:
+    from tidegate import bootstrap
+    from tidegate.deadletters import DeadLetterQueue
+    from tidegate.recovery import Recovery
+    from tidegate.redrive import DeadQueue
     from tidegate.service import Service
+    from tidegate.studies import Studies
+    from tidegate.verify import Verification
+    from tidegate.watermarking import Watermarking
 
 DEFAULT_EXPORT_VARIABLE = "TIDEGATE_DEFAULT_EXPORT"
 OUTPUTS_FILE = Path(".tidegate") / "outputs.json"
@@ -49,10 +57,39 @@ class Stack:
 
     @cached_property
     def service(self) -> Service:
-        """What may be asked of the stack. The AWS libraries are loaded here, not when the program starts."""
+        """What may be asked of the stack."""
+        return self._parts.service()
+
+    @cached_property
+    def recovery(self) -> Recovery:
+        """What shows a redrive or a retry before it is sent."""
+        return self._parts.recovery()
+
+    @cached_property
+    def watermarking(self) -> Watermarking:
+        """What moves watermarks by hand."""
+        return self._parts.watermarking()
+
+    @cached_property
+    def studies(self) -> Studies:
+        """What changes the study table."""
+        return self._parts.studies()
+
+    @cached_property
+    def verification(self) -> Verification:
+        """What proves that nothing that was exported is missing."""
+        return self._parts.verification()
+
+    def dead_letters(self, name: DeadQueue) -> DeadLetterQueue:
+        """One of the two dead-letter queues."""
+        return self._parts.dead_letters(name)
+
+    @cached_property
+    def _parts(self) -> bootstrap.Stack:
+        """The stack's own parts. The AWS libraries are loaded here, not when the program starts."""
         from tidegate import bootstrap  # noqa: PLC0415  # a second of imports that --help does not need
 
-        return bootstrap.service(replace(self.settings, default_export=self._default_export()))
+        return bootstrap.Stack.of(replace(self.settings, default_export=self._default_export()))
 
     def _default_export(self) -> Mapping[str, Any]:
         """The template's definition of `default`: in an output, or else in the intake function's environment."""
@@ -82,6 +119,28 @@ class Stack:
             )
         queue = bootstrap.clients(self.settings).sqs
         queue.send_message(QueueUrl=self.settings.request_queue_url, MessageBody=text)
+
+    def order(self, payload: Mapping[str, Any]) -> list[str]:
+        """Have the intake function carry an order out (see redrive.py); the ids of the operations that do it.
+
+        Raises RejectedError where it was refused, AwsError where the function itself failed.
+        """
+        import boto3  # noqa: PLC0415  # as above
+
+        functions = boto3.client("lambda", region_name=self.settings.region, endpoint_url=self.settings.endpoint_url)
+        invoked = functions.invoke(FunctionName=self.settings.intake_function, Payload=json.dumps(payload).encode())
+        answer = json.loads(invoked["Payload"].read() or b"null")
+        if invoked.get("FunctionError") or not isinstance(answer, dict):
+            told = answer.get("errorMessage") if isinstance(answer, dict) else None
+            raise AwsError(
+                f"The function {self.settings.intake_function} failed: {told or invoked.get('FunctionError')}.",
+                code="INTAKE_FAILED",
+                remedy="Its log has the whole error. Give the command again: what was done already is not done twice.",
+            )
+        if "error" in answer:
+            error = answer["error"]
+            raise RejectedError(error["message"], code=error["code"], remedy=error["remedy"])
+        return [str(operation_id) for operation_id in answer["operations"]]
 
 
 def connect(name: str | None) -> Stack:

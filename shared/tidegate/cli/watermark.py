@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tidegate.cli.confirmation import confirm
+from tidegate.cli.definitions import actor
 from tidegate.cli.failures import NotFoundError
-from tidegate.cli.options import JsonOption, StackOption, examples
-from tidegate.cli.session import enter
-from tidegate.cli.words import age, instant_text, printable
-from tidegate.model import DEFAULT_EXPORT
-from tidegate.views import watermark_json
+from tidegate.cli.options import DryRunOption, JsonOption, StackOption, YesOption, examples, instant
+from tidegate.cli.session import Session, enter
+from tidegate.cli.words import age, instant_text, printable, window_text
+from tidegate.model import DEFAULT_EXPORT, Pair
+from tidegate.views import instant_json, watermark_json, window_json
+
+if TYPE_CHECKING:
+    from tidegate.watermarking import Change
+
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="The study's id.")]
+ExportOption = Annotated[str, typer.Option("--export", metavar="ID", help="Which export.")]
+ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the history.")]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Even while a worker is at it, which is stopped, or a sealed window waits.")
+]
 
 watermark = typer.Typer(
     no_args_is_help=True,
@@ -57,3 +70,99 @@ def show(
         return
     text = f"{of_export.export} {of_export.study}: {instant_text(of_export.at)} ({age(of_export.at, session.now())})"
     session.out.print(printable(text), soft_wrap=True)
+
+
+@watermark.command(
+    "set",
+    epilog=examples(
+        'tidegate watermark set asthma --to 2026-01-31T00:00:00Z --reason "late upload" --dry-run',
+    ),
+)
+def set_watermark(
+    context: typer.Context,
+    *,
+    study: StudyArgument,
+    to: Annotated[datetime, typer.Option(parser=instant, metavar="INSTANT", help="Where the next window starts.")],
+    reason: ReasonOption,
+    export_id: ExportOption = DEFAULT_EXPORT,
+    force: ForceOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    stack: StackOption = None,
+) -> None:
+    """Move a watermark by hand: back, and the next export repeats records; forwards, and it skips some for good.
+
+    Refused while an operation of that study runs or a sealed window waits for its commit. Written into the history.
+    """
+    session = enter(context, stack_name=stack, json=as_json)
+    _move(session, Pair(export_id, study), to, reason, force=force, dry_run=dry_run, yes=yes)
+
+
+@watermark.command(epilog=examples('tidegate watermark delete asthma --reason "starts anew" --dry-run'))
+def delete(
+    context: typer.Context,
+    *,
+    study: StudyArgument,
+    reason: ReasonOption,
+    export_id: ExportOption = DEFAULT_EXPORT,
+    force: ForceOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    stack: StackOption = None,
+) -> None:
+    """Delete a watermark: the next export of that study starts like its first one. Refused and noted as 'set' is."""
+    session = enter(context, stack_name=stack, json=as_json)
+    _move(session, Pair(export_id, study), None, reason, force=force, dry_run=dry_run, yes=yes)
+
+
+def _move(
+    session: Session, pair: Pair, to: datetime | None, reason: str, *, force: bool, dry_run: bool, yes: bool
+) -> None:
+    if not reason.strip():
+        raise typer.BadParameter("say why, for the history.", param_hint="--reason")
+    change = session.stack.watermarking.plan(pair, to, session.now())
+    effect = _effect(change)
+    if not dry_run:
+        warning = f" Forced against: {'; '.join(change.obstacles)}." if force and change.obstacles else ""
+        if not (change.obstacles and not force):
+            confirm(session, printable(f"{effect}{warning} Go on?"), yes=yes)
+        session.stack.watermarking.apply(change, reason=reason, actor=actor(), force=force, now=session.now())
+    if session.json:
+        session.print_json(
+            {
+                "dryRun": dry_run,
+                "export": pair.export,
+                "study": pair.study,
+                "watermarkBefore": instant_json(change.before),
+                "lastExportDateTime": instant_json(change.after),
+                "exportedAgain": window_json(change.repeated),
+                "skipped": window_json(change.skipped),
+                "obstacles": list(change.obstacles),
+                "reason": reason,
+            }
+        )
+        return
+    session.out.print(printable(effect), soft_wrap=True)
+    if dry_run:
+        for obstacle in change.obstacles:
+            session.say(printable(f"It would be refused without --force: {obstacle}."))
+        session.say("Nothing was written. Without --dry-run this is done.")
+    else:
+        session.say("It is in the history. The next export of the study starts there.")
+
+
+def _effect(change: Change) -> str:
+    """What the move means, in sentences."""
+    name, before = f"{change.pair.export} {change.pair.study}", instant_text(change.before) or "none"
+    if change.after is None:
+        return f"{name}: {before}, to be deleted. The next export starts like the first one of a new study."
+    moved = f"{name}: {before} to {instant_text(change.after)}."
+    if change.repeated is not None:
+        return f"{moved} The next export would export again all records from {window_text(change.repeated)}."
+    if change.skipped is not None:
+        return f"{moved} No export would cover the records from {window_text(change.skipped)} any more."
+    if change.before == change.after:
+        return f"{moved} It stands there already."
+    return f"{moved} The next export starts there, and covers nothing that is older."

@@ -111,6 +111,15 @@ class Objects:
                 for found in page.get("Contents", ()):
                     yield found["Key"], found["LastModified"]
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The folders whose names begin with `prefix`, each ending in a slash, in order."""
+        with _translated(f"listing s3://{self.bucket}/{prefix}"):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=prefix, Delimiter="/"
+            )
+            for page in pages:
+                yield from (found["Prefix"] for found in page.get("CommonPrefixes", ()))
+
     def remove(self, keys: Sequence[str]) -> None:
         """Delete objects, a thousand a call; those that are gone already are no error."""
         for begin in range(0, len(keys), 1000):

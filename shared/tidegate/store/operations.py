@@ -1,7 +1,7 @@
 """Table Operation: what was asked for and what became of it. Every change is conditional on state and fence.
 
-Two sparse indexes: `listing` has every operation by its id, which sorts by time; `due` has those that are not final,
-with the moment at which the tick should look at them.
+Two sparse indexes: `listing` has every operation by its id, which sorts by time; `due` has those that are not final or
+have failed records, with the moment at which the tick should look at them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tidegate.store.binding import InstantAttribute, MillisAttribute, conditiona
 
 LISTING = "operations"
 DUE = "due"
+LEFT = "left"
 LONGEST_LOG = 200
 """Lines kept of an operation's log; a row holds 400 KB, and nobody reads more."""
 
@@ -55,11 +56,14 @@ class ListingIndex(GlobalSecondaryIndex["OperationRow"]):  # type: ignore[no-unt
 
 
 class DueIndex(GlobalSecondaryIndex["OperationRow"]):  # type: ignore[no-untyped-call]  # as above
-    """Operations that are not final, by the moment at which the tick should look at them."""
+    """By when the tick should look at them: operations that are not final, and those with failed records.
+
+    Under the key LEFT those whose failed records Tidegate will not redrive by itself any more.
+    """
 
     class Meta:
         index_name = "due"
-        projection = IncludeProjection(["pair", "state"])
+        projection = IncludeProjection(["pair", "state", "failedRecords"])
 
     due = UnicodeAttribute(hash_key=True)
     dueAt = MillisAttribute(range_key=True)
@@ -102,6 +106,8 @@ class OperationRow(Model):
     error = JSONAttribute(null=True)
     result = JSONAttribute(null=True)
     checkpoint = JSONAttribute(null=True)
+    failedRecords = NumberAttribute(null=True)
+    redrivenBy = UnicodeAttribute(null=True)
     log = ListAttribute(of=UnicodeAttribute)
     expiry = ExpiryAttribute(null=True)
 
@@ -178,6 +184,61 @@ class OperationRow(Model):
         with translated("looking for operations that are due"):
             for row in cls.due_index.query(DUE, DueIndex.dueAt <= now):
                 yield row.operationId
+
+    @classmethod
+    def redrivable_by(cls, now: datetime) -> Iterator[str]:
+        """The ids of operations that succeeded but for some records, which nobody has redriven yet."""
+        succeeded = cls.state == State.SUCCEEDED.value
+        with translated("looking for failed records"):
+            for row in cls.due_index.query(DUE, DueIndex.dueAt <= now, filter_condition=succeeded):
+                yield row.operationId
+
+    @classmethod
+    def left(cls, pair_key: str | None = None) -> Iterator[tuple[str, int]]:
+        """The ids of operations whose failed records wait for a person, and how many these are; of one pair or all."""
+        of_pair = None if pair_key is None else cls.pair == pair_key
+        with translated("counting the failed records that are left"):
+            for row in cls.due_index.query(LEFT, filter_condition=of_pair):
+                yield row.operationId, int(row.failedRecords or 0)
+
+    @classmethod
+    def save_settled(
+        cls, operation: Operation, now: datetime, expiry: datetime, message: str, *, redriven_by: str | None = None
+    ) -> bool:
+        """Note that somebody sees to the failed records, and that the operation now expires like any other.
+
+        False where that has been noted before.
+        """
+        actions: list[Action] = [
+            cls.due.remove(),
+            cls.dueAt.remove(),
+            cls.expiry.set(expiry),
+            cls.log.set(_trimmed(cls, operation, line(now, message))),
+        ]
+        if redriven_by is not None:
+            actions.append(cls.redrivenBy.set(redriven_by))
+        return cls._failed(operation, actions, cls.due.is_in(DUE, LEFT))
+
+    @classmethod
+    def save_left(cls, operation: Operation, now: datetime, why: str) -> bool:
+        """Note that the failed records are left to a person. The operation does not expire before somebody sees to it.
+
+        False where that has been noted before.
+        """
+        actions: list[Action] = [
+            cls.due.set(LEFT),
+            cls.expiry.remove(),
+            cls.log.set(_trimmed(cls, operation, line(now, f"the failed records are left to a person: {why}"))),
+        ]
+        return cls._failed(operation, actions, cls.due == DUE)
+
+    @classmethod
+    def _failed(cls, operation: Operation, actions: list[Action], condition: Condition) -> bool:
+        with conditional(f"noting what becomes of the failed records of {operation.operation_id}") as writing:
+            cls(operation.operation_id).update(
+                actions=actions, condition=condition & (cls.state == State.SUCCEEDED.value)
+            )
+        return not writing.refused
 
     @classmethod
     def open_of_pair(cls, pair_key: str) -> Iterator[str]:
@@ -297,19 +358,19 @@ class OperationRow(Model):
         window: Window | None = None,
         watermark_before: datetime | None = None,
         sealed: bool = False,
+        failed_records: int = 0,
     ) -> None:
         """Add the operation's end to a transaction.
 
         Normally only a running operation under our fence can end. `sealed`: its window was sealed, so it ends whatever
-        had become of it, except twice.
+        had become of it, except twice. With `failed_records` the tick looks at it once more, to have them redriven.
         """
         actions: list[Action] = [
             cls.state.set(state.value),
             cls.finishedAt.set(now),
             cls.lastActionAt.set(now),
             cls.expiry.set(expiry),
-            cls.due.remove(),
-            cls.dueAt.remove(),
+            *_failed_actions(cls, failed_records, now),
             cls.checkpoint.remove(),
             cls.log.set(_trimmed(cls, operation, line(now, message))),
             cls.error.set(asdict(failure)) if failure else cls.error.remove(),
@@ -391,10 +452,7 @@ class OperationRow(Model):
             cls.dispatch.set(operation.dispatch + 1),
             cls.lastActionAt.set(now),
             cls.progress.set(asdict(Progress())),
-            *(
-                counter.set(0)
-                for counter in (cls.attempts, cls.retries, cls.passesWithoutProgress, cls.returns)
-            ),
+            *(counter.set(0) for counter in (cls.attempts, cls.retries, cls.passesWithoutProgress, cls.returns)),
             *(
                 attribute.remove()
                 for attribute in (
@@ -459,6 +517,8 @@ class OperationRow(Model):
             dispatch=int(self.dispatch),
             fence=int(self.fence),
             checkpoint=self.checkpoint,
+            failed_records=int(self.failedRecords or 0),
+            redriven_by=self.redrivenBy,
         )
 
 
@@ -481,6 +541,12 @@ def _trimmed(cls: type[OperationRow], operation: Operation, last: str) -> Any:
     dropped = len(kept) - 2 * half + 1
     note = line(operation.log[half][0], f"({dropped} lines dropped here)")
     return [*kept[:half], note, *kept[half + dropped :], last]
+
+
+def _failed_actions(cls: type[OperationRow], failed_records: int, now: datetime) -> list[Action]:
+    if not failed_records:
+        return [cls.due.remove(), cls.dueAt.remove(), cls.failedRecords.remove()]
+    return [cls.due.set(DUE), cls.dueAt.set(now), cls.failedRecords.set(failed_records)]
 
 
 def _window_actions(cls: type[OperationRow], window: Window | None, watermark_before: datetime | None) -> list[Action]:

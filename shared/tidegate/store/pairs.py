@@ -44,6 +44,14 @@ class Lease:
     seal: JSONObject | None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a pair is: the end of its chain, and the seal that waits for its commit."""
+
+    head: Head | None
+    seal: JSONObject | None
+
+
 class PairRow(Model):
     """Key `pair` is `exportId/studyId`, whatever the export; a row stays for good, so that its fence never falls."""
 
@@ -76,8 +84,7 @@ class PairRow(Model):
             )
         if taking.refused:
             return None
-        head = Head(row.headEnd, row.headKey, row.headSha256) if row.headKey else None
-        return Lease(pair, owner, int(row.fence), head, unpack(row.seal) if row.seal else None)
+        return Lease(pair, owner, int(row.fence), _head_of(row), unpack(row.seal) if row.seal else None)
 
     @classmethod
     def lease_until(cls, pair: Pair) -> datetime | None:
@@ -142,11 +149,34 @@ class PairRow(Model):
         return int(row.fence or 0), row.sealedBy
 
     @classmethod
+    def standing(cls, pair: Pair) -> Standing:
+        """Chain head and seal of a pair, strongly consistent, without taking its lease."""
+        with translated(f"reading the chain head of {pair.key}"):
+            try:
+                row = cls.get(pair.key, consistent_read=True)
+            except cls.DoesNotExist:
+                return Standing(None, None)
+        return Standing(_head_of(row), unpack(row.seal) if row.seal else None)
+
+    @classmethod
     def alive(cls) -> Iterator[Pair]:
         """Every pair that has been worked on and whose study was not deleted since its last commit, in no order."""
         with translated("reading the table of pairs"):
             for row in cls.scan(filter_condition=cls.deletedAt.does_not_exist(), attributes_to_get=["pair"]):
                 yield Pair.of_key(row.pair)
+
+    @classmethod
+    def add_takeover(cls, transaction: TransactWrite, pair: Pair, now: datetime, *, force: bool) -> None:
+        """Add to a transaction that the fence moves on: whoever worked on the pair before can write nothing any more.
+
+        Without `force` only where nobody holds the lease and no sealed window waits. The pair counts as worked on.
+        """
+        free = (cls.leaseOwner.does_not_exist() | (cls.leaseUntil < now)) & cls.seal.does_not_exist()
+        transaction.update(
+            cls(pair.key),
+            actions=[cls.fence.add(1), cls.leaseOwner.remove(), cls.leaseUntil.remove(), cls.deletedAt.remove()],
+            condition=None if force else free,
+        )
 
     @classmethod
     def fence_off(cls, pair: Pair) -> None:
@@ -176,6 +206,10 @@ class PairRow(Model):
                     ),
                 ]
             )
+
+
+def _head_of(row: PairRow) -> Head | None:
+    return Head(row.headEnd, row.headKey, row.headSha256) if row.headKey else None
 
 
 def lost(lease: Lease) -> LostLeaseError:

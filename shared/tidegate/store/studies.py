@@ -1,4 +1,4 @@
-"""Table Study: which studies there are. Possibly somebody else's table: it is only ever read here."""
+"""Table Study: which studies there are. Possibly somebody else's table: only `tidegate studies` writes to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from tidegate.store.binding import translated
+from tidegate.store.binding import conditional, translated
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,24 @@ class StudyRow(Model):
     def add_check(cls, transaction: TransactWrite, study_id: str) -> None:
         """Add to a transaction that the study still exists."""
         transaction.condition_check(cls, study_id, condition=cls.studyId.exists())
+
+    @classmethod
+    def put(cls, study: Study) -> None:
+        """Make the study, or set its two attributes; others of its item stay as they are."""
+        with translated(f"writing the study {study.study_id}"):
+            cls(study.study_id).update(
+                actions=[
+                    cls.enabled.set(study.enabled),
+                    cls.usesCustomExportSchedule.set(study.custom_schedule),
+                ]
+            )
+
+    @classmethod
+    def remove(cls, study_id: str) -> bool:
+        """Delete the study's item; False where there was none."""
+        with conditional(f"deleting the study {study_id}") as removal:
+            cls(study_id).delete(condition=cls.studyId.exists())
+        return not removal.refused
 
     def study(self) -> Study:
         """The row as plain data."""

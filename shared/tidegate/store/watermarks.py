@@ -63,6 +63,18 @@ class WatermarkRow(Model):
         transaction.condition_check(cls, pair.watermark_key, condition=still)
 
     @classmethod
+    def add_set(cls, transaction: TransactWrite, pair: Pair, before: datetime | None, after: datetime | None) -> None:
+        """Add a move by hand to a transaction, in either direction; `after` None deletes. Only from `before`.
+
+        Only commit.py calls this, as `add_move`.
+        """
+        still = cls.lastExportDateTime.does_not_exist() if before is None else (cls.lastExportDateTime == before)
+        if after is None:
+            transaction.delete(cls(pair.watermark_key), condition=still)
+        else:
+            transaction.update(cls(pair.watermark_key), actions=[cls.lastExportDateTime.set(after)], condition=still)
+
+    @classmethod
     def remove(cls, pair: Pair) -> datetime | None:
         """Delete the watermark of a study that is gone; the value it had, None where there was none. Repeatable."""
         before = cls.read(pair)

@@ -60,21 +60,23 @@ class Tracer:
     objects: Objects
     pair: Pair
     windows: dict[str, Window]
-    """Of all normal manifests by their keys, as their names say it; those of a window that is being committed left out."""
+    """Of all normal manifests by key, as their names say it, but for one that is only being committed."""
     explain: Explain
     remarks: list[Remark] = field(default_factory=list)
     _visited: set[str] = field(default_factory=set)
 
     def chains(self, head: Head | None) -> list[Chain]:
-        """All chains, oldest first."""
-        found = []
+        """All chains, oldest first; the one from the chain head is the newest."""
+        found: list[Chain] = []
         if head is not None:
             found.append(self._follow(head.key, head.sha256))
             if found[0].end != head.end:
-                self._problem("HEAD_WRONG", head.key, None, f"The chain head names the end {rfc3339(head.end)}, not it.")
+                text = f"The chain head says that {head.key} ends at {rfc3339(head.end)}, and it does not."
+                self._problem("HEAD_WRONG", head.key, None, text)
+        current = len(found)
         while left := [key for key in self.windows if key not in self._visited]:
             found.append(self._follow(self._newest_tip(left), None))
-        found.sort(key=_began_at)
+        found = sorted(found[current:], key=_began_at) + found[:current]
         self._compare([chain for chain in found if not chain.forks])
         return found
 
@@ -89,7 +91,7 @@ class Tracer:
                     "SECOND_CHAIN",
                     key,
                     newest_first[0].window,
-                    f"{len(newest_first)} manifests follow {ref[0]} without being in the chain that the chain head ends.",
+                    f"{len(newest_first)} manifests follow {ref[0]} and are not in the chain that the chain head ends.",
                     "Find out who wrote them, or who changed the table of pairs; readers see both chains.",
                 )
                 break
@@ -148,7 +150,7 @@ class Tracer:
     def _check_abut(self, older: Step, newer: Step) -> None:
         if older.window is None or newer.window is None or older.window.end == newer.window.start:
             return
-        self._boundary(older.window.end, newer.window, newer.key, None)
+        self._boundary(older.window, newer.window, newer.key, None)
 
     def _compare(self, chains: Sequence[Chain]) -> None:
         """Whether each chain begins where the one before it ended, and if not, whether somebody wanted it so."""
@@ -165,19 +167,22 @@ class Tracer:
             elif older.end == first.window.start:
                 text = "A new chain starts where the one before it ended: the chain head was not known then."
                 self._note("CHAIN_RESTARTED", first, text, explained)
-            elif older.end is not None:
-                self._boundary(older.end, first.window, first.key, explained)
+            elif older.start is not None and older.end is not None:
+                self._boundary(Window(older.start, older.end), first.window, first.key, explained)
 
     def _started(self, first: Step, before: datetime, explained: Explanation | None) -> None:
         why = f"it was set by hand ({explained})" if explained else "it was there before Tidegate's first export"
         text = f"The chain starts at a watermark, {rfc3339(before)}, that Tidegate did not commit: {why}."
         self._note("CHAIN_START", first, text, explained)
 
-    def _boundary(self, end: datetime, newer: Window, key: str, explained: Explanation | None) -> None:
-        """Remark that the window `newer` does not start at the `end` of the one before it."""
-        gap = end < newer.start
-        off = Window(end, newer.start) if gap else Window(newer.start, min(end, newer.end))
-        where = f"between the window that ends at {rfc3339(end)} and the one that starts at {rfc3339(newer.start)}"
+    def _boundary(self, older: Window, newer: Window, key: str, explained: Explanation | None) -> None:
+        """Remark that the window `newer` does not start where `older` ends."""
+        gap = older.end < newer.start
+        overlap = Window(max(older.start, newer.start), min(older.end, newer.end))
+        off = Window(older.end, newer.start) if gap else overlap
+        where = (
+            f"between the window that ends at {rfc3339(older.end)} and the one that starts at {rfc3339(newer.start)}"
+        )
         if explained:
             text = f"{'A gap' if gap else 'An overlap'} {where} was made by hand: {explained}."
             step = Step(key, off, None)
@@ -197,9 +202,7 @@ class Tracer:
 
     def _note(self, code: str, step: Step, text: str, explained: Explanation | None) -> None:
         self.remarks.append(
-            Remark(
-                code, self.pair, text, level=Level.NOTE, window=step.window, key=step.key, explained_by=explained
-            )
+            Remark(code, self.pair, text, level=Level.NOTE, window=step.window, key=step.key, explained_by=explained)
         )
 
 

@@ -32,7 +32,7 @@ class NamedPart:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One stored manifest. `sha256` is that of its bytes as they are now, `previous` (key, sha256) of the one before."""
+    """One stored manifest. `sha256` is of its bytes as they are now, `previous` (key, sha256) of the one before."""
 
     key: str
     sha256: str

@@ -63,11 +63,6 @@ def read_back(
     return ReadBack(raw.size, raw.hash.hexdigest(), None if trouble else records, trouble)
 
 
-def readable(key: str) -> bool:
-    """Whether this module knows the format of a part of that name."""
-    return _extension(key) in _READERS
-
-
 def _extension(key: str) -> str:
     return key.removesuffix(".gz").rpartition(".")[2]
 
@@ -101,48 +96,58 @@ def _json_lines(text: io.TextIOWrapper, names: Sequence[str]) -> Iterator[Cells]
 
 
 def _json_array(text: io.TextIOWrapper, names: Sequence[str]) -> Iterator[Cells]:
-    """The objects of one array, however it is laid out; at most one object and one read are held."""
-    decoder = json.JSONDecoder(**_NUMBERS_AS_TEXT)
-    held, at = "", 0
+    scanner = _Scanner(text)
+    scanner.take("[")
+    separator = ""
+    while scanner.peek() != "]":
+        scanner.take(separator)
+        yield _cells(scanner.value(), names)
+        separator = ","
+    scanner.take("]")
+    if scanner.peek():
+        raise ValueError("something follows the array")
 
-    def peek() -> str:
-        nonlocal held, at
+
+class _Scanner:
+    """Reads JSON values one after the other, however they are laid out; holds one value and one read at most."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._decoder = json.JSONDecoder(**_NUMBERS_AS_TEXT)
+        self._held = ""
+        self._at = 0
+
+    def peek(self) -> str:
+        """The next character that is no space; "" at the end."""
         while True:
-            while at < len(held) and held[at] in " \t\r\n":
-                at += 1
-            if at < len(held):
-                return held[at]
-            held, at = text.read(_READ), 0
-            if not held:
+            while self._at < len(self._held) and self._held[self._at] in " \t\r\n":
+                self._at += 1
+            if self._at < len(self._held):
+                return self._held[self._at]
+            self._held, self._at = self._text.read(_READ), 0
+            if not self._held:
                 return ""
 
-    def take(expected: str) -> None:
-        nonlocal at
-        if (found := peek()) not in expected or not found:
-            raise ValueError(f"{' or '.join(expected)} was expected")
-        at += 1
+    def take(self, expected: str) -> None:
+        """Step over this character, or over none. Raises ValueError where another one stands there."""
+        if expected and self.peek() != expected:
+            raise ValueError(f"{expected} was expected")
+        self._at += len(expected)
 
-    take("[")
-    first = True
-    while peek() != "]":
-        if not first:
-            take(",")
-            peek()
-        first = False
+    def value(self) -> Any:
+        """The next value. Raises ValueError where there is none."""
+        self.peek()
         while True:
             try:
-                value, end = decoder.raw_decode(held, at)
-                break
+                value, self._at = self._decoder.raw_decode(self._held, self._at)
             except json.JSONDecodeError:
-                more = text.read(max(_READ, len(held)))
+                # Cut short, or wrong: more text tells. Twice as much each time, because it is tried from the start.
+                more = self._text.read(max(_READ, len(self._held) - self._at))
                 if not more:
                     raise
-                held, at = held[at:] + more, 0
-        at = end
-        yield _cells(value, names)
-    take("]")
-    if peek():
-        raise ValueError("something follows the array")
+                self._held, self._at = self._held[self._at :] + more, 0
+            else:
+                return value
 
 
 def _cells(value: Any, names: Sequence[str]) -> Cells:

@@ -6,7 +6,6 @@ The re-export's manifest carries a tag by which a later verification knows it, c
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import groupby
 
 from tidegate.instants import rfc3339
 from tidegate.model import ExportType, Pair, Window
@@ -17,22 +16,16 @@ TAG = "repair; "
 
 
 def repairs_of(remarks: Iterable[Remark]) -> list[Repair]:
-    """One re-export for each window that something is off with and that one can cure, in the order of time."""
-
-    def place(remark: Remark) -> tuple[str, str, str, str]:
-        window = remark.window
-        when = (rfc3339(window.start), rfc3339(window.end)) if window else ("", "")
-        return (remark.pair.export, remark.pair.study, *when)
-
-    damaged = sorted((r for r in remarks if r.off and r.repairable and r.window), key=place)
-    return [_repair(list(same)) for _, same in groupby(damaged, key=place)]
-
-
-def _repair(remarks: list[Remark]) -> Repair:
-    pair, window = remarks[0].pair, remarks[0].window
-    assert window is not None, "only what has a window is repaired"  # noqa: S101  # for the type checker
-    codes = tuple(sorted({remark.code for remark in remarks}))
-    return Repair(pair, window, codes, _body(pair, window, codes))
+    """One re-export for each window that something is off with and that one can cure, by pair and time."""
+    codes: dict[tuple[Pair, Window], set[str]] = {}
+    for remark in remarks:
+        if remark.off and remark.repairable and remark.window is not None:
+            codes.setdefault((remark.pair, remark.window), set()).add(remark.code)
+    in_order = sorted(codes, key=lambda damaged: (damaged[0].key, damaged[1].start, damaged[1].end))
+    return [
+        Repair(pair, window, found := tuple(sorted(codes[pair, window])), _body(pair, window, found))
+        for pair, window in in_order
+    ]
 
 
 def _body(pair: Pair, window: Window, codes: tuple[str, ...]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What a verification found, as frozen data and as JSON: remarks, one report for each pair, and all of them together."""
+"""What a verification found, as frozen data and as JSON: remarks, a report for each pair, and all of them together."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ SELECT id, millis, EXISTS (SELECT 1 FROM failed WHERE failed.id = source.id) FRO
 WHERE NOT EXISTS (SELECT 1 FROM part WHERE part.id = source.id AND part.time = source.time) ORDER BY millis, id
 """
 _GONE = """
-SELECT id, EXISTS (SELECT 1 FROM source WHERE source.id = part.id) FROM part
+SELECT DISTINCT id, time, EXISTS (SELECT 1 FROM source WHERE source.id = part.id) FROM part
 WHERE chain > 0 AND NOT EXISTS (SELECT 1 FROM source WHERE source.id = part.id AND source.time = part.time)
 """
 _TWICE = """
@@ -119,7 +119,16 @@ class Comparison:
         changed, deleted = self._no_longer_so()
         records = int(self._database.execute("SELECT count(*) FROM source").fetchone()[0])
         told = [*lost, *doubled, *self._apart(failed, changed, deleted)]
-        return SourceReport(True, records, missing, duplicates, changed, deleted, failed), told
+        report = SourceReport(
+            comparable=True,
+            records=records,
+            missing=missing,
+            duplicates=duplicates,
+            changed=changed,
+            deleted=deleted,
+            failed=failed,
+        )
+        return report, told
 
     def _missing(self, windows: Sequence[Window]) -> tuple[int, int, list[Remark]]:
         """How many are missing, how many of those that are stand in a redrive list, and the former by window."""
@@ -173,7 +182,7 @@ class Comparison:
     def _no_longer_so(self) -> tuple[int, int]:
         """How many records of the parts the source has with another time or value, and how many not at all."""
         changed, deleted, unknown = 0, 0, set()
-        for record_id, elsewhere in self._database.execute(_GONE):
+        for record_id, _time, elsewhere in self._database.execute(_GONE):
             if elsewhere:
                 changed += 1
             else:

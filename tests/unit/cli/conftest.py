@@ -44,6 +44,7 @@ class StandIn:
     marks: Sequence[Watermark] = ()
     findings: Sequence[Finding] = ()
     error: BaseException | None = None
+    verification: Any = None
 
     @property
     def service(self) -> StandIn:

@@ -27,7 +27,7 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ..
 EVERY_COMMAND = list(commands(typer.main.get_command(app)))
 
 
-def test_the_commands_are_those_of_the_core_and_no_others() -> None:
+def test_the_commands_are_those_of_the_specification_and_no_others() -> None:
     assert {" ".join(path) for path in EVERY_COMMAND} == {
         "",
         "check",
@@ -41,10 +41,31 @@ def test_the_commands_are_those_of_the_core_and_no_others() -> None:
         "local up",
         "operations",
         "operations list",
+        "operations log",
         "operations show",
         "operations watch",
+        "redrive",
+        "redrive dead-letters",
+        "redrive dead-letters drop",
+        "redrive dead-letters list",
+        "redrive dead-letters send",
+        "redrive dead-letters show",
+        "redrive delivery",
+        "redrive operation",
+        "redrive records",
+        "redrive tables",
+        "redrive window",
+        "studies",
+        "studies delete",
+        "studies disable",
+        "studies enable",
+        "studies list",
+        "studies put",
+        "verify",
         "watermark",
+        "watermark delete",
         "watermark list",
+        "watermark set",
         "watermark show",
     }
 

@@ -163,19 +163,36 @@ def test_an_uneven_window_is_cut_where_it_is_dense(bench: Bench) -> None:
     assert table.names().count("query") < 41 * 3
 
 
-def test_an_error_comes_after_the_records_before_it_and_ends_the_threads(bench: Bench) -> None:
+def test_a_record_without_its_identity_is_told_by_the_tables_own_key(bench: Bench) -> None:
     table = bench.table([bench.record(f"r{n:04d}", n) for n in range(300)], page=5)
     source = bench.source(table, bench.export(recordKey=["id", "serial"]))
     for n in range(300):
         if n != 200:
             table.items[n]["serial"] = {"N": str(n)}
+    pages = bench.pages(source, Ask("s", bench.window(0, 300)))
+    assert sum(len(page.records) for page in pages) == 299
+    (failed,) = [one for page in pages for one in page.failed]
+    assert (failed.key, failed.code) == (("r0200",), "NO_IDENTITY")
+    assert "recordKey (id, serial)" in failed.reason
+
+
+def test_an_error_comes_after_the_records_before_it_and_ends_the_threads(bench: Bench) -> None:
+    table = bench.table([bench.record(f"r{n:04d}", n) for n in range(300)], page=5)
+    source = bench.source(table)
     before = threading.active_count()
     found: list[str] = []
-    with pytest.raises(FatalError, match=r'\["r0200"\].*recordKey') as caught:
-        found.extend(one.key[0] for page in source.pages(Ask("s", bench.window(0, 300)), None) for one in page.records)
-    assert caught.value.code == "RECORD_UNEXPORTABLE"
+    pages = source.pages(Ask("s", bench.window(0, 300)), None)
+
+    def refuse(name: str, _arguments: dict[str, Any]) -> None:
+        if len(found) >= 100:
+            raise FatalError(f"{name} is refused from now on")
+
+    table.before = refuse
+    with pytest.raises(FatalError, match="query is refused"):
+        for page in pages:
+            found += [one.key[0] for one in page.records]
     assert found == [f"r{n:04d}" for n in range(len(found))]
-    assert 190 <= len(found) <= 200
+    assert 100 <= len(found) < 300
     assert threading.active_count() == before
 
 
@@ -184,12 +201,53 @@ def test_a_time_that_cannot_be_read_fails_with_the_id_and_not_the_value(bench: B
     table = bench.table([bench.record("r7", text)])
     table.types["uploadedOn"] = "S"
     start = 1_767_225_600_000
+    source = bench.source(table, bench.export(timeType="iso8601", tableBy=["kind"]))
+    pages = bench.pages(source, Ask("s", bench.window(start - 1000, start + 120_000)))
+    (failed,) = [one for page in pages for one in page.failed]
+    assert (failed.key, failed.code, failed.table) == (("r7",), "BAD_TIME", "_none")
+    assert text not in failed.reason
+    assert bench.ids(pages) == []
+
+
+def test_a_time_that_cannot_be_read_is_told_by_one_of_two_windows_that_abut(bench: Bench) -> None:
+    start = 1_767_225_600_000
+    texts = ["2026-01-01T00:00:00", "2026-01-01T00:00:59x", "2026-01-01T00:01:00", "2026-01-01T00:01:00.5?"]
+    table = bench.table([bench.record(f"r{n}", text) for n, text in enumerate(texts)])
+    table.types["uploadedOn"] = "S"
     source = bench.source(table, bench.export(timeType="iso8601"))
-    with pytest.raises(FatalError) as caught:
-        bench.pages(source, Ask("s", bench.window(start - 1000, start + 120_000)))
-    assert caught.value.code == "RECORD_UNEXPORTABLE"
-    assert '"r7"' in caught.value.message
-    assert text not in str(caught.value)
+    told = []
+    for begin, end in pairwise((0, 60_000, 60_500, 60_501, 120_000)):
+        pages = bench.pages(source, Ask("s", bench.window(start + begin, start + end)))
+        told.append([one.key[0] for page in pages for one in page.failed])
+    assert told == [["r0", "r1"], ["r2"], [], ["r3"]]
+
+
+def test_records_between_failed_ones_come_through_whatever_the_slices(bench: Bench) -> None:
+    start = 1_767_225_600_000
+    texts = [f"2026-01-01T00:{n // 60:02d}:{n % 60:02d}{'Z' if n % 7 else '+01:00'}" for n in range(600)]
+    table = bench.table([bench.record(f"r{n:04d}", text) for n, text in enumerate(texts)], page=5)
+    table.types["uploadedOn"] = "S"
+    source = bench.source(table, bench.export(timeType="iso8601"))
+    pages = bench.pages(source, Ask("s", bench.window(start, start + 600_000)))
+    assert bench.ids(pages) == [f"r{n:04d}" for n in range(600) if n % 7]
+    failed = [one.key[0] for page in pages for one in page.failed]
+    assert failed == [f"r{n:04d}" for n in range(0, 600, 7)]
+
+
+def test_what_the_index_cannot_read_is_judged_by_the_table(bench: Bench) -> None:
+    start = 1_767_225_600_000
+    bad, good = "2026-01-01T00:00:30", "2026-01-01T00:00:40Z"
+    table = bench.table([bench.record("cured", good), bench.record("still", bad, kind={"S": "k"})])
+    table.types["uploadedOn"] = "S"
+    table.projection = {"ProjectionType": "KEYS_ONLY"}
+    table.listed = [bench.record("cured", bad), bench.record("gone", bad), bench.record("still", bad)]
+    pages = bench.pages(
+        bench.source(table, bench.export(timeType="iso8601", tableBy=["kind"])),
+        Ask("s", bench.window(start, start + 60_000)),
+    )
+    assert bench.ids(pages) == ["cured"]
+    assert [(one.key, one.table) for page in pages for one in page.failed] == [(("still",), "k")]
+    assert sum(page.deleted for page in pages) == 1
 
 
 def test_the_filter_counts_what_it_leaves_out_once_whatever_the_slices(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidegate.errors import FatalError, RejectedError
-from tidegate.model import JSON, AttributeValue, Definition, Page, Window
+from tidegate.model import JSON, AttributeValue, Definition, FailedRecord, Page, Record, Window
 from tidegate.sources.dynamodb.inspection import inspect
 from tidegate.sources.dynamodb.items import BATCH, ItemReader
 from tidegate.sources.dynamodb.keys import comparable, to_wire
@@ -156,11 +156,13 @@ class DynamoDBSource:
             items = self._items_of(asked, table.plan.fetched)
             here = [item for item in items if item is not None]
             kept = [item for item in here if table.sieve.study(item) == study and table.sieve.keeps(item)]
+            found = [table.sieve.by_key(item) for item in kept]
             yield Page(
-                records=[table.sieve.record(item, None) for item in kept],
+                records=[one for one in found if isinstance(one, Record)],
                 cursor={"at": at + size} if at + size < len(keys) else None,
                 filtered=len(here) - len(kept),
                 missing=[key for key, item in zip(asked, items, strict=True) if item is None],
+                failed=[one for one in found if isinstance(one, FailedRecord)],
             )
 
     def _why_no_lookup(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tidegate.awserrors import translated
 from tidegate.errors import TidegateError
 from tidegate.instants import rfc3339, to_millis
-from tidegate.model import AttributeValue, Definition, Window
+from tidegate.model import AttributeValue, Definition, FailedRecord, Window
 from tidegate.sources.dynamodb.keys import wire_value
 from tidegate.sources.dynamodb.schema import Plan, describe, plan, remedy_of
 from tidegate.sources.dynamodb.sieve import Sieve
@@ -89,13 +90,24 @@ def _samples(client: DynamoDBClient, chosen: Plan, sieve: Sieve, remedy: str) ->
         what = f"None of {len(items)} sample items has the attribute {chosen.spec.partition_key}."
         findings.append(Finding(ok=False, what=what, remedy=remedy))
     for item in timed:
-        millis = sieve.millis(item)
-        if not chosen.second_read:
-            sieve.record(item, millis)
+        found = _sample(sieve, item, whole=not chosen.second_read)
+        if found is not None:
+            what = f"Sample record {json.dumps(found.key, ensure_ascii=False)} cannot be exported: it {found.reason}."
+            findings.append(Finding(ok=False, what=what, remedy=remedy))
+            break
     if not findings:
         what = f"{len(timed)} of {len(items)} sample items have a time that reads as {chosen.spec.time_type}."
         findings.append(Finding(ok=True, what=f"{what}{_digits(chosen, timed)}"))
     return findings
+
+
+def _sample(sieve: Sieve, item: Mapping[str, AttributeValue], *, whole: bool) -> FailedRecord | None:
+    """What is wrong with an item, if anything is; only one that is `whole` can be asked for its identity."""
+    millis = sieve.millis(item)
+    if millis is None:
+        return sieve.bad_time(item)
+    found = sieve.record(item, millis) if whole else None
+    return found if isinstance(found, FailedRecord) else None
 
 
 def _digits(chosen: Plan, timed: Sequence[Mapping[str, AttributeValue]]) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Slice: TypeAlias = tuple[int, int]
 """[start, end) in milliseconds; start < end, always."""
+Timed: TypeAlias = tuple[int | None, Mapping[str, AttributeValue]]
+"""An item and its time in milliseconds, None where that cannot be read."""
 _PIECES = 8
 """A slice that turns out long is cut in so many at most: an empty piece costs one call, a long one is cut again."""
 _PAGES_A_PIECE = 2
@@ -74,6 +76,7 @@ class QueryReader:
                     deleted=batch.deleted,
                     filtered=batch.filtered,
                     duplicates=duplicates,
+                    failed=batch.failed,
                 )
 
     def _read_within(self, partition: AttributeValue, window: Slice) -> Callable[[Slice, LastKey], Batch]:
@@ -81,9 +84,9 @@ class QueryReader:
             answer = self._query(partition, span, key)
             items: Sequence[Mapping[str, AttributeValue]] = answer["Items"]
             timed = [(self._sieve.millis(item), item) for item in items]
-            within = [(millis, item) for millis, item in timed if span[0] <= millis < span[1]]
+            within = [(millis, item) for millis, item in timed if self._sieve.within(item, millis, *span)]
             batch = self._whole(within, window) if self._plan.second_read else self._kept(within)
-            batch.first_millis = timed[0][0] if timed else None
+            batch.first_millis = next((millis for millis, _ in timed if millis is not None), None)
             batch.last_key = self._unless_past(span, answer.get("LastEvaluatedKey"))
             return batch
 
@@ -115,12 +118,16 @@ class QueryReader:
             return projection((*self._plan.schema.key, self._plan.spec.partition_key, self._plan.spec.time_key))
         return projection(self._plan.fetched) if self._plan.fetched is not None else {}
 
-    def _kept(self, within: Sequence[tuple[int, Mapping[str, AttributeValue]]]) -> Batch:
-        sieve = self._sieve
-        records = [sieve.record(item, millis) for millis, item in within if sieve.keeps(item)]
-        return Batch(records, None, filtered=len(within) - len(records))
+    def _kept(self, within: Sequence[Timed]) -> Batch:
+        sieve, batch = self._sieve, Batch([], None)
+        for millis, item in within:
+            if sieve.keeps(item):
+                batch.add(sieve.of_window(item, millis))
+            else:
+                batch.filtered += 1
+        return batch
 
-    def _whole(self, within: Sequence[tuple[int, Mapping[str, AttributeValue]]], window: Slice) -> Batch:
+    def _whole(self, within: Sequence[Timed], window: Slice) -> Batch:
         """The index's items as the table has them now: some are gone, some have left the window or the study."""
         plan, sieve, batch = self._plan, self._sieve, Batch([], None)
         partition_key, time_key = plan.spec.partition_key, plan.spec.time_key
@@ -135,15 +142,16 @@ class QueryReader:
             if key in taken or partition_key not in item or time_key not in item:
                 continue
             millis = sieve.millis(item)
-            if not window[0] <= millis < window[1] or item[partition_key] != entry[partition_key]:
+            if not sieve.within(item, millis, *window) or item[partition_key] != entry[partition_key]:
                 continue
             taken.add(key)
             if not sieve.keeps(item):
                 batch.filtered += 1
                 continue
-            if item[time_key] != entry[time_key]:
+            outcome = sieve.of_window(item, millis)
+            if item[time_key] != entry[time_key] and isinstance(outcome, Record):
                 batch.moved.append(len(batch.records))
-            batch.records.append(sieve.record(item, millis))
+            batch.add(outcome)
         return batch
 
     def _unless_past(self, span: Slice, key: LastKey) -> LastKey:
@@ -152,15 +160,15 @@ class QueryReader:
             return None
         # Within one unit of the notation (a second of iso8601) the order may be the text's, not that of time.
         unit = self._plan.time.cut_millis
-        reached = self._plan.time.millis(key[self._plan.spec.time_key]) // unit * unit
-        return key if reached < span[1] else None
+        millis = self._sieve.millis(key)
+        return key if millis is None or millis // unit * unit < span[1] else None
 
     def _split(self, span: Slice, batch: Batch) -> Sequence[Slice]:
         """Cut what is left of a slice by the density of the page just read."""
-        if batch.last_key is None or batch.first_millis is None:
+        reached = None if batch.last_key is None else self._sieve.millis(batch.last_key)
+        if reached is None or batch.first_millis is None:
             return (span,)
         unit = self._plan.time.cut_millis
-        reached = self._plan.time.millis(batch.last_key[self._plan.spec.time_key])
         cut = (reached // unit + 1) * unit
         pages_left = (span[1] - cut) // max(1, reached - batch.first_millis)
         if pages_left < 2 * _PAGES_A_PIECE:

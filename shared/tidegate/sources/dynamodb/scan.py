@@ -90,6 +90,7 @@ class ScanReader:
                     records=batch.records,
                     cursor={"segments": [[s, to_json(k) if k else None] for s, k in rest]} if rest else None,
                     filtered=batch.filtered,
+                    failed=batch.failed,
                 )
                 if not rest:
                     return
@@ -106,9 +107,15 @@ class ScanReader:
             pacer.spent(float((answer.get("ConsumedCapacity") or {}).get("CapacityUnits") or 0))
             items: list[Mapping[str, AttributeValue]] = answer["Items"]
             timed = [(sieve.millis(item), item) for item in items if time_key in item and sieve.study(item) == study]
-            within = [(millis, item) for millis, item in timed if start <= millis < end]
-            records = [sieve.record(item, millis) for millis, item in within if sieve.keeps(item)]
-            return Batch(records, answer.get("LastEvaluatedKey") or None, filtered=len(within) - len(records))
+            batch = Batch([], answer.get("LastEvaluatedKey") or None)
+            for millis, item in timed:
+                if not sieve.within(item, millis, start, end):
+                    continue
+                if sieve.keeps(item):
+                    batch.add(sieve.of_window(item, millis))
+                else:
+                    batch.filtered += 1
+            return batch
 
         return read
 
@@ -121,7 +128,7 @@ class ScanReader:
         owner = "#partition = :s"
         if (number := wire_value("N", study)) is not None:
             values[":n"], owner = number, "(#partition = :s OR #partition = :n)"
-        # A time of another type must come through, so that it fails loudly instead of being left out for ever.
+        # A time of another type must come through, so that it is told of instead of being left out for ever.
         values[":type"] = {"S": plan.time.attribute_type}
         there = "attribute_exists(#time) AND (NOT attribute_type(#time, :type) OR #time BETWEEN :low AND :high)"
         arguments |= {

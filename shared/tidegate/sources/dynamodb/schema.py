@@ -97,7 +97,7 @@ def plan(schema: Schema, definition: Definition) -> Plan:
     scan = index is None and schema.key != (spec.partition_key, spec.time_key)
     _check_types(schema, definition, time, scan=scan)
     shown = _shown(definition, record_key)
-    fetched = _fetched(definition, record_key)
+    fetched = _fetched(definition, (*record_key, *schema.key))
     held = None if index is None else index.attributes
     return Plan(
         schema=schema,
@@ -177,11 +177,11 @@ def _shown(definition: Definition, record_key: tuple[str, ...]) -> frozenset[str
     return frozenset((*spec.projection, *record_key, spec.time_key, *definition.table_by, *_column_roots(definition)))
 
 
-def _fetched(definition: Definition, record_key: tuple[str, ...]) -> frozenset[str] | None:
+def _fetched(definition: Definition, keys: tuple[str, ...]) -> frozenset[str] | None:
     spec = definition.source
     if not spec.projection and definition.columns is None:
         return None
-    decides = (*record_key, spec.partition_key, spec.time_key, *definition.table_by, *(spec.filter or ()))
+    decides = (*keys, spec.partition_key, spec.time_key, *definition.table_by, *(spec.filter or ()))
     return frozenset((*spec.projection, *_column_roots(definition), *decides))
 
 

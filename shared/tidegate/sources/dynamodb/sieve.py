@@ -11,7 +11,6 @@ from tidegate.sources.dynamodb.keys import key_text
 from tidegate.sources.dynamodb.schema import Plan, remedy_of
 from tidegate.tables import table_of_values
 
-
 BAD_TIME = "BAD_TIME"
 NO_IDENTITY = "NO_IDENTITY"
 
@@ -51,20 +50,25 @@ class Sieve:
             return self._failed(item, BAD_TIME, f"has no time that can be read: its {self._time_key} {error}")
         raise ValueError("the time of this item can be read")
 
-    def misplaced(self, item: Mapping[str, AttributeValue], start: int, end: int) -> bool:
-        """Whether an item whose time cannot be read is some other window's than [start, end), by the index's order."""
-        return not self._time.holds(item.get(self._time_key, {}), start, end)
-
     def keeps(self, item: Mapping[str, AttributeValue]) -> bool:
         """True where each attribute that the filter names has one of the values that it allows."""
         return all(_plain(item.get(name, {})) in allowed for name, allowed in self._wanted)
 
-    def here(self, item: Mapping[str, AttributeValue], start: int, end: int) -> bool:
+    def within(self, item: Mapping[str, AttributeValue], millis: int | None, start: int, end: int) -> bool:
         """Whether [start, end) has the item; one whose time cannot be read is where the index's order puts it."""
-        millis = self.millis(item)
         if millis is None:
             return self._time.holds(item.get(self._time_key, {}), start, end)
         return start <= millis < end
+
+    def of_window(self, item: Mapping[str, AttributeValue], millis: int | None) -> Record | FailedRecord:
+        """What becomes of an item that a window has; `millis` are its own."""
+        return self.bad_time(item) if millis is None else self.record(item, millis)
+
+    def by_key(self, item: Mapping[str, AttributeValue]) -> Record | FailedRecord:
+        """What becomes of an item that was asked for by its key: it needs no time, but not a wrong one either."""
+        if self._time_key in item and self.millis(item) is None:
+            return self.bad_time(item)
+        return self.record(item, None)
 
     def record(self, item: Mapping[str, AttributeValue], millis: int | None) -> Record | FailedRecord:
         """The item as a record, or what to tell of it where it lacks its own identity."""

@@ -94,7 +94,8 @@ Split: TypeAlias = Callable[[SpanT, Batch], Sequence[SpanT]]
 class StretchReader(Generic[SpanT]):
     """Reads stretches once, in order.
 
-    `pages_ahead` batches with content are kept of a stretch at most, of `lookahead` stretches at most.
+    `pages_ahead` batches with content are kept of a stretch at most, of `lookahead` stretches at most. They are most of
+    an export's memory, about 10 MB each; more than one of a stretch makes nothing faster, and the peak a matter of luck.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class StretchReader(Generic[SpanT]):
         *,
         readers: int = 4,
         lookahead: int = 6,
-        pages_ahead: int = 2,
+        pages_ahead: int = 1,
     ) -> None:
         self._stretches = list(stretches)
         self._read = read

@@ -32,7 +32,7 @@ class TimeType(Protocol):
         """What BETWEEN gets so that every record of [start, end), start < end, is found; never crossed.
 
         More may be found, at the bounds themselves or just outside: `millis` decides. Two windows that abut leave no
-        gap between their bounds, so that even a malformed time is found by one of them; `holds` says which has to tell of it.
+        gap between their bounds, so that even a malformed time is found by one of them; `holds` says by which.
         """
 
     def millis(self, value: AttributeValue) -> int:

@@ -1,0 +1,111 @@
+"""The studies as their keeper sees them: list, put, enable, disable, delete; every change is a config event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tidegate.errors import RejectedError, TidegateError
+from tidegate.instants import rfc3339
+from tidegate.message import study_id as checked_study_id
+from tidegate.model import DEFAULT_EXPORT, Pair
+from tidegate.store.ledger import Ledger
+from tidegate.store.studies import Study
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What deleting a study removes, or has removed. `left_to_tick` says why the tick has to do the rest, if so."""
+
+    study: str
+    there: bool
+    watermarks: tuple[tuple[Pair, datetime], ...]
+    open_operations: int
+    pairs: tuple[Pair, ...]
+    left_to_tick: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Studies:
+    """The study table of one stack, for a person to change.
+
+    `forget` removes one (export, study) of a deleted study and gives the number of operations that it cancelled.
+    """
+
+    ledger: Ledger
+    forget: Callable[[Pair, datetime], int]
+
+    def all(self) -> list[Study]:
+        """Every study, by id."""
+        return sorted(self.ledger.studies.everything(), key=lambda study: study.study_id)
+
+    def put(
+        self, study: str, *, enabled: bool | None, custom_schedule: bool | None, actor: str | None, now: datetime
+    ) -> Study:
+        """Make a study, or change one; what is None stays as it is, and is SPEC 8's default in a new one.
+
+        Other attributes of its item are left alone. Raises RejectedError for an id that cannot be one.
+        """
+        try:
+            checked_study_id(study)
+        except ValueError as error:
+            raise RejectedError(f"The study id {study[:80]!r} {error}.", remedy="Choose another id.") from None
+        old = self.ledger.studies.of_ids([study]).get(study, Study(study, enabled=True, custom_schedule=False))
+        new = Study(
+            study,
+            old.enabled if enabled is None else enabled,
+            old.custom_schedule if custom_schedule is None else custom_schedule,
+        )
+        self.ledger.studies.put(new)
+        details = {"enabled": new.enabled, "usesCustomExportSchedule": new.custom_schedule}
+        self._note(study, "STUDY_PUT", details, actor, now)
+        return new
+
+    def enable(self, study: str, *, enabled: bool, actor: str | None, now: datetime) -> Study:
+        """Let a study take part, or leave it out. Raises RejectedError UNKNOWN_STUDY."""
+        if not self.ledger.studies.is_there(study):
+            raise _unknown(study)
+        return self.put(study, enabled=enabled, custom_schedule=None, actor=actor, now=now)
+
+    def deletion(self, study: str) -> Deletion:
+        """What deleting a study would remove; reads only. Raises RejectedError where there is nothing of that name."""
+        watermarks = tuple((pair, at) for pair, at in self.ledger.watermarks.everything() if pair.study == study)
+        alive = {pair for pair in self.ledger.pairs.alive() if pair.study == study}
+        exports = {DEFAULT_EXPORT, *(export for export, _, _ in self.ledger.exports.all_newest())}
+        candidates = alive | {pair for pair, _ in watermarks} | {Pair(export, study) for export in exports}
+        waiting = {pair: len(list(self.ledger.operations.open_of_pair(pair.key))) for pair in candidates}
+        pairs = {pair for pair in candidates if pair in alive or waiting[pair]} | {pair for pair, _ in watermarks}
+        there = self.ledger.studies.is_there(study)
+        if not there and not pairs:
+            raise _unknown(study)
+        return Deletion(
+            study, there, watermarks, sum(waiting.values()), tuple(sorted(pairs, key=lambda pair: pair.key))
+        )
+
+    def delete(self, study: str, *, actor: str | None, now: datetime) -> Deletion:
+        """Delete a study with all its watermarks, and cancel its work. May be repeated after it broke off.
+
+        Its item goes first: from then on a run in flight can commit nothing. What cannot be removed now, because the
+        caller may not, the tick removes within 5 minutes.
+        """
+        planned = self.deletion(study)
+        self.ledger.studies.remove(study)
+        self._note(study, "STUDY_DELETED", {"exports": [pair.export for pair in planned.pairs]}, actor, now)
+        try:
+            cancelled = sum(self.forget(pair, now) for pair in planned.pairs)
+        except TidegateError as error:
+            return Deletion(study, planned.there, planned.watermarks, 0, planned.pairs, left_to_tick=str(error))
+        return Deletion(study, planned.there, planned.watermarks, cancelled, planned.pairs)
+
+    def _note(self, study: str, event: str, details: Mapping[str, object], actor: str | None, now: datetime) -> None:
+        found = {"study": study, "actor": actor, **details}
+        self.ledger.history.append(f"config/studies/{study}", f"{rfc3339(now)}#{event}", event, now, found)
+
+
+def _unknown(study: str) -> RejectedError:
+    return RejectedError(
+        f"There is no study {study}.",
+        code="UNKNOWN_STUDY",
+        remedy="'tidegate studies list' shows those there are; 'tidegate studies put' makes one.",
+    )
