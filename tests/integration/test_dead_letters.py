@@ -78,7 +78,7 @@ def test_the_list_has_both_queues_with_reason_and_age(world: World, cli: Command
     assert "is FAILED DEAD_LETTER" in work["note"]
     assert "3 h ago" in cli("redrive", "dead-letters", "list").stdout
     assert [one["id"] for one in listed(cli, "--queue", "work")] == [work["id"]]
-    assert [one["id"] for one in listed(cli, "--reason", "crashed")] == [crashed["id"]]
+    assert [one["id"] for one in listed(cli, "--queue", "requests", "--reason", "crashed")] == [crashed["id"]]
 
 
 def test_looking_takes_nothing_away(world: World, cli: Commands) -> None:

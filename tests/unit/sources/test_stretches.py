@@ -52,7 +52,8 @@ def test_what_was_read_ahead_and_had_nothing_in_it_is_not_read_again_and_all_els
                 ahead_done.set()
         return found
 
-    reader = StretchReader([Stretch("first"), Stretch("blank"), Stretch("later"), Stretch("early")], read)
+    stretches = [Stretch(name) for name in ("first", "blank", "later", "early")]
+    reader = StretchReader(stretches, read, pages_ahead=2)
     with closing(reader.batches()) as batches:
         next(batches)
         next(batches)

@@ -95,7 +95,8 @@ class StretchReader(Generic[SpanT]):
     """Reads stretches once, in order.
 
     `pages_ahead` batches with content are kept of a stretch at most, of `lookahead` stretches at most. They are most of
-    an export's memory, about 10 MB each; more than one of a stretch makes nothing faster, and the peak a matter of luck.
+    an export's memory, about 10 MB each: more than one of a stretch makes nothing faster, and the peak a matter of
+    luck.
     """
 
     def __init__(
