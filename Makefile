@@ -54,6 +54,7 @@ check: install $(VENV)/sam/.done $(VENV)/checkov/.done  ## formatting, lint, typ
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
+	for function in functions/*/app.py; do $(BIN)/mypy $$function || exit 1; done
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint -t template.yaml infra/observability.yaml
 	$(VENV)/checkov/bin/checkov --config-file infra/checkov.yaml

@@ -12,7 +12,7 @@ from datetime import datetime
 from tidegate import commit
 from tidegate.errors import RejectedError
 from tidegate.instants import floor_millis, rfc3339
-from tidegate.model import Pair, State, Window
+from tidegate.model import DEFAULT_EXPORT, Pair, State, Window
 from tidegate.store.ledger import Ledger
 
 
@@ -42,7 +42,7 @@ class Watermarking:
         """What setting the pair's watermark to `after` (None: deleting it) would do now; reads only.
 
         Raises RejectedError: an instant in the future (records would be passed over that are yet to come), an unknown
-        study, nothing to delete.
+        study or export, nothing to delete.
         """
         after = None if after is None else floor_millis(after)
         before = self.ledger.watermarks.read(pair)
@@ -59,8 +59,8 @@ class Watermarking:
                 code="NO_WATERMARK",
                 remedy="There is nothing to delete: 'tidegate watermark list' shows those there are.",
             )
-        if after is not None and not self.ledger.studies.is_there(pair.study):
-            raise _unknown(pair)
+        if after is not None:
+            self._check_pair(pair)
         repeated = Window(after, before) if before and after and after < before else None
         skipped = Window(before, after) if before and after and before < after else None
         return Change(pair, before, after, repeated, skipped, self._obstacles(pair, now))
@@ -90,6 +90,16 @@ class Watermarking:
         if change.after is not None and not self.ledger.studies.is_there(change.pair.study):
             raise _unknown(change.pair)
         raise _obstructed(self.plan(change.pair, change.after, now))
+
+    def _check_pair(self, pair: Pair) -> None:
+        if pair.export != DEFAULT_EXPORT and self.ledger.exports.newest(pair.export) is None:
+            raise RejectedError(
+                f"There is no export {pair.export}.",
+                code="UNKNOWN_EXPORT",
+                remedy="'tidegate exports list' shows those there are.",
+            )
+        if not self.ledger.studies.is_there(pair.study):
+            raise _unknown(pair)
 
     def _obstacles(self, pair: Pair, now: datetime) -> tuple[str, ...]:
         obstacles = []

@@ -14,7 +14,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "commands.md").read_text("utf-8
 IN_COMMON = DOCUMENT.partition("## tidegate export\n")[0]
 SECTIONS = {
     heading.strip(): text
-    for heading, text in re.findall(r"^##+ (tidegate [a-z ]+)\n(.*?)(?=^##+ |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
+    for heading, text in re.findall(r"^##+ (tidegate [a-z -]+)\n(.*?)(?=^##+ |\Z)", DOCUMENT, re.MULTILINE | re.DOTALL)
 }
 
 

@@ -56,5 +56,5 @@ def test_the_functions_know_the_default_export_as_json(session: boto3.Session) -
 
 def test_every_alarm_of_the_nested_stack_has_an_action(session: boto3.Session) -> None:
     alarms = session.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    assert len(alarms) == 13
+    assert len(alarms) == 14
     assert all(alarm["AlarmActions"] for alarm in alarms)

@@ -49,8 +49,8 @@ def test_errors_and_throttles_of_each_function_have_an_alarm(template: Json, obs
             assert watched(template, observability)[(name, metric)]["Threshold"] == 0
 
 
-def test_failed_operations_and_held_deletions_have_an_alarm(template: Json, observability: Json) -> None:
-    for metric in ("OperationsFailed", "DeletionsHeld"):
+def test_failed_operations_failed_records_and_held_deletions_have_an_alarm(template: Json, observability: Json) -> None:
+    for metric in ("OperationsFailed", "FailedRecordsLeft", "DeletionsHeld"):
         alarm = watched(template, observability)[("AWS::StackName", metric)]
         assert (alarm["Namespace"], alarm["Threshold"]) == ("Tidegate", 0)
         assert alarm["Dimensions"][0]["Name"] == "service"
@@ -71,7 +71,7 @@ def test_the_alarms_look_where_the_functions_report(template: Json) -> None:
 
 def test_every_alarm_is_sent_to_the_one_topic(observability: Json, resolve: Resolve) -> None:
     topic = "arn:aws:sns:eu-west-1:123456789012:operators"
-    assert len(alarms(observability)) == 13
+    assert len(alarms(observability)) == 14
     for name, alarm in alarms(observability).items():
         made = resolve(observability, alarm["AlarmActions"], AlarmEmail="ops@example.org", AlarmTopicArn="")
         assert made == ["AlarmTopic"], name

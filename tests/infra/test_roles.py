@@ -95,6 +95,18 @@ def test_work_is_sent_by_intake_and_the_tick_only(template: Json, resolve: Resol
     assert who_may(template, resolve, "sqs:SendMessage", "arn:WorkQueue") == {"IntakeRole", "TickRole"}
 
 
+def test_intake_may_retry_operations_and_look_whether_a_window_is_sealed_but_not_touch_a_pair(
+    template: Json, resolve: Resolve
+) -> None:
+    assert who_may(template, resolve, "dynamodb:UpdateItem", "OperationTable") == {
+        "IntakeRole",
+        "TickRole",
+        "WorkerRole",
+    }
+    assert "IntakeRole" in who_may(template, resolve, "dynamodb:GetItem", "PairTable")
+    assert who_may(template, resolve, "dynamodb:UpdateItem", "PairTable") == {"TickRole", "WorkerRole"}
+
+
 def test_override_buckets_and_further_tables_are_opened_by_name_and_for_reading(
     template: Json, resolve: Resolve
 ) -> None:

@@ -190,10 +190,11 @@ def test_an_export_of_many_passes_gives_the_same_list_and_the_same_parts(world: 
                 },
             )
     world.define("tables", tableBy=["t"])
-    for study, options in (
+    runs: tuple[tuple[str, dict[str, Any]], ...] = (
         ("a", {}),
         ("b", {"seconds_left": out_of_time, "engine": engine(world)}),
-    ):
+    )
+    for study, options in runs:
         world.submit(**DAILY, export="tables", studyWhitelist=[study])
         world.work(**options)
     (one,), (other,) = world.manifests("a"), world.manifests("b")

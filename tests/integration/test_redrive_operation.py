@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from integration.commands import Commands
 from integration.faults import Faults, away, refused
 from integration.world import NOON, World
+from tidegate.errors import RejectedError
 from tidegate.instants import rfc3339
 from tidegate.model import Operation, Outcome, State, Window
 from tidegate.redrive import RetryOrder
@@ -197,3 +200,27 @@ def test_without_a_terminal_and_without_yes_nothing_is_done(world: World, faults
     assert cli.ordered == []
     assert cli("redrive", "operation", operation.operation_id, typed="y\n").exit_code == 0
     assert len(cli.ordered) == 1
+
+
+def test_intake_may_die_after_any_call_of_a_retry_and_the_operation_is_done_exactly_once(
+    world: World, faults: Faults, cli: Commands
+) -> None:
+    for number in itertools.count(1):
+        study = f"s{number}"
+        world.put_study(study)
+        ids = world.put_records(study, [END - timedelta(hours=3)])
+        faults.fail(lambda call: call.name == "Query" and call.names("Record"), DENIED)
+        (operation,) = world.export(exportType="DAILY", endDateTime=rfc3339(END), studyWhitelist=[study])
+        assert operation.state is State.FAILED
+        order = RetryOrder(operation.operation_id, operation.dispatch).payload()
+        with faults.crash_after(number) as died:
+            cli.order(order)
+        with suppress(RejectedError):
+            cli.order(order)
+        world.work()
+        at = f"dead after call {number}, {died}"
+        assert world.operation(operation.operation_id).state is State.SUCCEEDED, at
+        assert world.exported_ids(study) == ids, at
+        if not died:
+            break
+    assert number > 4

@@ -101,7 +101,7 @@ def test_an_operation_without_failed_records_is_an_error_that_says_so(world: Wor
     assert "has no list of failed records" in result.stderr
 
 
-def test_a_refused_request_is_an_error_with_its_code(world: World, cli: Commands) -> None:
+def test_a_refused_request_is_an_error_with_its_code(cli: Commands) -> None:
     result = cli("redrive", "records", "--s3", "ids/nothing.txt", "--yes")
     assert result.exit_code == 1
     assert "OVERRIDE_NOT_FOUND" in result.stderr

@@ -36,7 +36,8 @@ def test_each_day_of_each_study_is_an_operation_and_together_they_are_the_whole(
     windows = [(o["study"], o["window"]["start"]) for o in answer["operations"]]
     assert windows == [(s, rfc3339(START + timedelta(days=day))) for day in range(3) for s in ("a", "b")]
     assert (world.watermark("a"), world.watermark("b")) == (START, None)
-    assert all("/redrive=" in key for key in world.keys())
+    keys = world.keys()
+    assert all("/redrive=" in key for key in keys)
 
 
 def test_the_same_command_again_goes_on_instead_of_starting_over(world: World, cli: Commands, faults: Faults) -> None:

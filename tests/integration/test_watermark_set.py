@@ -1,4 +1,4 @@
-"""`watermark set` and `watermark delete`: by one person, with a reason, seen beforehand and written into the history."""
+"""`watermark set` and `delete`: by one person, with a reason, seen beforehand and written into the history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from integration.commands import Commands
 from integration.faults import Faults, away, refused
-from integration.world import NOON, World
+from integration.world import INDEX, NOON, World
 from tidegate import commit
 from tidegate.errors import RejectedError
 from tidegate.instants import rfc3339
@@ -78,6 +78,8 @@ def test_who_from_to_and_why_stand_in_the_history(world: World, cli: Commands) -
 
 def test_the_watermark_of_another_export_is_its_own(world: World, cli: Commands) -> None:
     exported(world, 2)
+    source = {"type": "dynamodb", "table": "Record", "index": INDEX}
+    world.stack.service().put_export({"exportId": "partner", "source": source}, None, world.clock())
     cli.json(*set_to(BACK, "--export", "partner", "--yes"))
     assert (world.watermark("a"), world.watermark("a", "partner")) == (END, BACK)
     assert events(world) == []
@@ -188,6 +190,7 @@ def test_a_dry_run_tells_what_would_happen_and_what_stands_in_the_way(world: Wor
     [
         (("a", "--to", rfc3339(NOON + timedelta(minutes=1))), "END_IN_FUTURE"),
         (("nobody", "--to", rfc3339(BACK)), "UNKNOWN_STUDY"),
+        (("a", "--to", rfc3339(BACK), "--export", "nothing"), "UNKNOWN_EXPORT"),
     ],
 )
 def test_what_cannot_be_set_is_refused(world: World, cli: Commands, arguments: tuple[str, ...], code: str) -> None:

@@ -88,6 +88,7 @@ def test_the_tick_prints_its_metrics_also_when_there_is_nothing_to_do(
     assert tick({})["errors"] == 0
     found = metrics(capsys)
     assert (found["OperationsFailed"], found["DeletionsHeld"], found["WatermarkLagSeconds"]) == (0, 0, 0)
+    assert found["FailedRecordsLeft"] == 0
     assert world.work() == []
 
 

@@ -1,4 +1,4 @@
-"""`tidegate redrive`: records, tables, a failed operation, a delivery. Windows and dead letters have their own files."""
+"""`tidegate redrive`: records, tables, a failed operation, a delivery; windows and dead letters stand in their files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tidegate.redrive import RetryOrder, TablesOrder, records_message, tables_re
 
 redrive = typer.Typer(
     no_args_is_help=True,
-    help="Ask again: for records, tables, a window, an operation, a delivery or dead letters. Moves no watermark.",
+    help="Ask again: for records, tables, a window, an operation, a delivery or dead letters.",
     epilog=examples("tidegate redrive operation 01KFYMB9W0V2Q6T8X4Z1C3N5P7"),
 )
 redrive.command(epilog=WINDOW_EPILOG)(window)

@@ -59,9 +59,14 @@ class StandIn:
         return self._answer()
 
     def operations(
-        self, state: State | None = None, study: str | None = None, limit: int | None = 100
+        self,
+        state: State | None = None,
+        study: str | None = None,
+        limit: int | None = 100,
+        *,
+        failed_records: bool = False,
     ) -> Sequence[Operation]:
-        self._ask("operations", state, study, limit)
+        self._ask("operations", state, study, limit, *(["failed records"] if failed_records else []))
         return self.listed
 
     def operation(self, operation_id: str) -> Operation | None:

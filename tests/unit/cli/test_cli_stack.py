@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 from pathlib import Path
@@ -13,9 +14,14 @@ from botocore.utils import get_environ_proxies
 from moto import mock_aws
 
 from tidegate.cli.stack import REQUIRED_OUTPUTS, Stack, connect, is_loopback
-from tidegate.errors import UsageError
+from tidegate.cli.failures import AwsError
+from tidegate.errors import RejectedError, UsageError
+from tidegate.settings import Settings
 
 OUTPUTS = {name: f"the-{name}" for name in REQUIRED_OUTPUTS.values()}
+TABLES = [
+    f"{name}_table" for name in ("study", "export_time", "export", "operation", "request", "pair", "history", "record")
+]
 LOCAL = {"endpointUrl": "http://127.0.0.1:4566", "region": "us-east-1", **OUTPUTS}
 
 
@@ -193,3 +199,51 @@ def test_a_request_that_is_too_large_is_not_sent(tmp_path: Path, monkeypatch: py
     stack: Stack = connect(None)
     with pytest.raises(UsageError, match="262144"):
         stack.send({"studyWhitelist": ["x" * 300_000]})
+
+
+class Lambda:
+    """Answers one invocation as Lambda does."""
+
+    def __init__(self, answer: object, error: str | None = None) -> None:
+        self.answer, self.error = answer, error
+        self.asked: list[dict[str, Any]] = []
+
+    def client(self, *_: object, **__: object) -> Lambda:
+        return self
+
+    def invoke(self, **arguments: Any) -> dict[str, Any]:
+        self.asked.append(arguments)
+        found: dict[str, Any] = {"Payload": io.BytesIO(json.dumps(self.answer).encode())}
+        return {**found, "FunctionError": self.error} if self.error else found
+
+
+def ordered(monkeypatch: pytest.MonkeyPatch, answer: object, error: str | None = None) -> list[str]:
+    made = Lambda(answer, error)
+    monkeypatch.setattr("boto3.client", made.client)
+    settings = Settings(**dict.fromkeys(TABLES, "x"), export_bucket="b", intake_function="the-intake")  # type: ignore[arg-type]  # all are texts
+    ids = Stack(settings).order({"retry": {"operationId": "1", "dispatch": 1}})
+    assert made.asked[-1]["FunctionName"] == "the-intake"
+    assert json.loads(made.asked[-1]["Payload"]) == {"retry": {"operationId": "1", "dispatch": 1}}
+    return ids
+
+
+def test_an_order_goes_to_the_intake_function_and_gives_the_ids_of_its_operations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert ordered(monkeypatch, {"operations": ["1"]}) == ["1"]
+
+
+def test_an_order_that_is_refused_is_an_error_with_its_code_and_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RejectedError) as caught:
+        ordered(monkeypatch, {"error": {"code": "NOT_FAILED", "message": "It is RUNNING.", "remedy": "Wait."}})
+    assert (caught.value.code, caught.value.message, caught.value.remedy) == ("NOT_FAILED", "It is RUNNING.", "Wait.")
+
+
+@pytest.mark.parametrize("answer", [{"errorMessage": "out of memory"}, None])
+def test_an_intake_function_that_fails_is_an_error_that_says_so(
+    monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    with pytest.raises(AwsError) as caught:
+        ordered(monkeypatch, answer, "Unhandled")
+    assert caught.value.code == "INTAKE_FAILED"
+    assert "not done twice" in caught.value.remedy
