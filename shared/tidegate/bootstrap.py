@@ -166,8 +166,3 @@ class Stack:
 
         dead_work = DeadLetters(self.clients.sqs, self.settings.work_dlq_url)
         return Upkeep(self.ledger, self.objects, self.work_queue, dead_work)
-
-
-def service(settings: Settings) -> Service:
-    """The service of a stack, for commands."""
-    return Stack.of(settings).service()

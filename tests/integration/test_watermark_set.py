@@ -159,7 +159,7 @@ def test_between_the_look_and_the_write_a_commit_wins(world: World, cli: Command
     assert events(world) == []
 
 
-def test_a_lost_answer_is_recognised(world: World, faults: Faults) -> None:
+def test_a_lost_answer_is_recognised(world: World) -> None:
     exported(world, 2)
     options: dict[str, Any] = {"reason": "x", "actor": "me", "force": False, "now": world.clock()}
     assert commit.set_watermark(world.stack.ledger, PAIR, END, BACK, **options)

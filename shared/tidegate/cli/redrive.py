@@ -1,4 +1,4 @@
-"""`tidegate redrive`: records, tables, a failed operation, a delivery; windows and dead letters stand in their files."""
+"""`tidegate redrive`: records, tables, a failed operation, a delivery; windows and dead letters have other files."""
 
 from __future__ import annotations
 

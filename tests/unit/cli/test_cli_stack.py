@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from botocore.utils import get_environ_proxies
 from moto import mock_aws
 
-from tidegate.cli.stack import REQUIRED_OUTPUTS, Stack, connect, is_loopback
 from tidegate.cli.failures import AwsError
+from tidegate.cli.stack import REQUIRED_OUTPUTS, Stack, connect, is_loopback
 from tidegate.errors import RejectedError, UsageError
 from tidegate.settings import Settings
 
