@@ -48,7 +48,7 @@ demo: install  ## sample records in, files out, twice, on an AWS inside this mac
 	@$(BIN)/tidegate local demo
 
 test: install $(VENV)/sam/.done  ## every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: install $(VENV)/sam/.done $(VENV)/checkov/.done  ## formatting, lint, types, imports, schemas, template
 	$(BIN)/ruff format --check $(SOURCES)

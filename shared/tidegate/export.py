@@ -382,7 +382,8 @@ class ExportJob:
         percent, at_least = Decimal(str(self.definition.max_failed_percent)), self.definition.max_failed_at_least
         if failed > at_least and failed * 100 > percent * read_all:
             limit = f"maxFailedRecords of export {self.definition.export} allows of {read_all}"
-            raise too_many(failed, written.failed.first, f"{limit} ({self.definition.max_failed_percent:g} %, at least {at_least})")
+            allowed = f"{self.definition.max_failed_percent:g} %, at least {at_least}"
+            raise too_many(failed, written.failed.first, f"{limit} ({allowed})")
 
     def _complete_seal(self, seal: Seal, budget: Budget) -> PassResult | None:
         """Deliver and commit a sealed window; None when it was another operation's and our own work can begin.

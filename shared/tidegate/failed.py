@@ -7,7 +7,7 @@ list depends on the records and their order alone, as the parts do.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Final
@@ -65,8 +65,7 @@ def finished(groups: Sequence[FailedRecords], directory: str, pieces: Pieces) ->
         stream.write(chunk)
     stored = stream.finish()
     file = Part(f"{directory}{LIST_NAME}", "", count, stored.size, stored.sha256, stored.pieces)
-    shown = (json.dumps(key if len(key) != 1 else key[0]) for key in _keys(_chunks(groups, pieces)))
-    return FailedList(file, tuple(islice(shown, SHOWN)))
+    return FailedList(file, _first(groups, pieces))
 
 
 def keys_of(chunks: Iterable[bytes]) -> list[tuple[str, ...]]:
@@ -83,13 +82,16 @@ def too_many(count: int, first: Iterable[str], limit: str) -> FatalError:
     )
 
 
-def check_cap(groups: Iterable[FailedRecords], pieces: Pieces) -> None:
-    """Raises FatalError (TOO_MANY_FAILED_RECORDS) for more failed records than any list may have."""
-    every = list(groups)
-    count = sum(group.count for group in every)
+def check_cap(count: int, groups: Callable[[], Sequence[FailedRecords]], pieces: Pieces) -> None:
+    """Raises FatalError (TOO_MANY_FAILED_RECORDS) where these groups have more records than any list may have."""
     if count > MOST_FAILED:
-        first = (json.dumps(key if len(key) != 1 else key[0]) for key in _keys(_chunks(every, pieces)))
-        raise too_many(count, islice(first, SHOWN), f"the {MOST_FAILED} that a redrive list can have")
+        limit = f"the {MOST_FAILED} that a redrive list can have"
+        raise too_many(count, _first(groups(), pieces), limit)
+
+
+def _first(groups: Sequence[FailedRecords], pieces: Pieces) -> tuple[str, ...]:
+    keys = islice(_keys(_chunks(groups, pieces)), SHOWN)
+    return tuple(json.dumps(key if len(key) != 1 else key[0]) for key in keys)
 
 
 def _chunks(groups: Sequence[FailedRecords], pieces: Pieces) -> Iterable[bytes]:

@@ -139,8 +139,6 @@ class TableWriter:
         if self._part is not None:
             yield self._part.waiting
             yield self._part.stream.unsent
-        if self.failed.count:
-            yield self.failed.lines
 
     def _next_number(self) -> int:
         self._begun += 1

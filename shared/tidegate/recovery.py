@@ -132,6 +132,18 @@ class Recovery:
             )
         return _once([json.loads(line)["key"] for line in self._read(key).splitlines()])
 
+    def hand_over(self, operation: Operation, redriving: Sequence[Operation], now: datetime) -> bool:
+        """Note that other operations see to all failed records of this one, which then no longer waits for a person.
+
+        False where there is nothing to note: it has none, or they were handed over before.
+        """
+        by = next((one for one in redriving if one.study == operation.study), None)
+        if by is None or not operation.failed_records:
+            return False
+        expiry = operation.expiry or self.ledger.expiry(State.SUCCEEDED, now)
+        message = f"a person had the failed records redriven by operation {by.operation_id}"
+        return self.ledger.operations.save_settled(operation, now, expiry, message, redriven_by=by.operation_id)
+
     def stage(self, keys: Sequence[Sequence[str]], now: datetime, name: str) -> list[str]:
         """Store ids where an override request may name them, as many in a file as one may have; the files' keys.
 

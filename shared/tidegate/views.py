@@ -31,7 +31,7 @@ def operation_json(operation: Operation) -> dict[str, Any]:
         "attempts": operation.attempts,
         "outcome": None if operation.outcome is None else str(operation.outcome),
         "error": None if operation.error is None else failure_json(operation.error),
-        "result": None if operation.result is None else dict(operation.result),
+        "result": _result_json(operation),
         "createdAt": rfc3339(operation.created_at),
         "startedAt": instant_json(operation.started_at),
         "finishedAt": instant_json(operation.finished_at),
@@ -64,6 +64,14 @@ def failure_json(failure: Failure) -> dict[str, str]:
 def instant_json(instant: datetime | None) -> str | None:
     """An aware instant as RFC 3339 text, or null."""
     return None if instant is None else rfc3339(instant)
+
+
+def _result_json(operation: Operation) -> dict[str, Any] | None:
+    """The result; a redrive's says where it began, and one with failed records which operation redrives these."""
+    if operation.result is None:
+        return None
+    more = {"origin": operation.params.get("origin"), "redrivenBy": operation.redriven_by}
+    return {**operation.result, **{name: value for name, value in more.items() if value is not None}}
 
 
 def _progress_json(progress: Progress) -> dict[str, Any]:

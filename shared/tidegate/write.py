@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -118,7 +118,7 @@ class PartWriter:
         for table, belonging in pending.items():
             self._tables[table].write(belonging)
         self._added += len(records)
-        check_cap(self._groups(), self._pieces)
+        check_cap(self.failed, self._groups, self._pieces)
         self._hold_at_most(SPOOL_BYTES)
 
     def fail(self, failed: Sequence[FailedRecord]) -> None:
@@ -126,7 +126,7 @@ class PartWriter:
         for one in failed:
             self._failed.add(one)
         if failed:
-            check_cap(self._groups(), self._pieces)
+            check_cap(self.failed, self._groups, self._pieces)
 
     def finish(self) -> Written:
         """Ends all open parts. With emptyPolicy `header` and no record there is one part all the same."""
@@ -168,7 +168,7 @@ class PartWriter:
     @property
     def failed(self) -> int:
         """How many records have failed so far; some may still wait to be tried."""
-        return sum(group.count for group in self._groups())
+        return sum(group.count for group in self._unsorted_groups())
 
     @property
     def bytes(self) -> int:
@@ -183,6 +183,11 @@ class PartWriter:
     def _groups(self) -> list[FailedRecords]:
         """What failed: what the source told of, then table by table."""
         return [self._failed, *(self._tables[table].failed for table in self.tables)]
+
+    def _unsorted_groups(self) -> Iterator[FailedRecords]:
+        yield self._failed
+        for writer in self._tables.values():
+            yield writer.failed
 
     def _touch(self, table: str, pending: dict[str, list[Record]]) -> None:
         """Makes the table the one used last; ends the part of the one that was not used for longest if need be."""
@@ -207,8 +212,8 @@ class PartWriter:
 
     def _hold_at_most(self, size: int) -> None:
         """Puts waiting bytes aside, the largest first, until no more than `size` of them are in memory."""
-        spools = [spool for writer in self._tables.values() for spool in writer.spools()]
-        spools.append(self._failed.lines)
+        spools = [spool for writer in self._open.values() for spool in writer.spools()]
+        spools += [group.lines for group in self._unsorted_groups() if group.count]
         held = sum(spool.held for spool in spools)
         for spool in sorted(spools, key=lambda spool: spool.held, reverse=True):
             if held <= size:

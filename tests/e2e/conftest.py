@@ -10,7 +10,9 @@ from tidegate_local.stack import LocalStack
 # Nothing may fire by itself in between, and further tables and buckets are only read where the template names them.
 PARAMETERS = {
     "DailyScheduleState": "DISABLED",
-    "SourceTableArns": "arn:aws:dynamodb:us-east-1:000000000000:table/Elsewhere",
+    "SourceTableArns": ",".join(
+        f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}" for table in ("Elsewhere", "Unreadable")
+    ),
     "OverrideBuckets": "override-files",
 }
 

@@ -114,3 +114,30 @@ def test_a_deleted_study_loses_its_watermark_at_once(outsider: Outsider) -> None
     assert [mark["export"] for mark in shown["watermarks"]] == ["default"]
     assert outsider.watermark("night-gone") is None
     assert "night-gone" not in [study["studyId"] for study in outsider.told("studies", "list")]
+
+
+def test_a_dead_work_message_is_sent_again_and_its_operation_is_done(outsider: Outsider) -> None:
+    operation_id = failed(outsider, "night-dead", "night-dead")
+    outsider.dynamodb.delete_item(TableName=outsider.outputs["RecordTableName"], Key={"id": {"S": "night-dead-2"}})
+    outsider.sqs.send_message(
+        QueueUrl=outsider.outputs["WorkDeadLetterQueueUrl"],
+        MessageBody=json.dumps({"operationId": operation_id, "pair": "night-dead/night-dead"}),
+        MessageGroupId="night-dead",
+        MessageDeduplicationId=f"{operation_id}-dead",
+    )
+
+    def letters() -> list[dict[str, object]]:
+        found = outsider.told("redrive", "dead-letters", "list", "--queue", "work")
+        return [letter for letter in found if letter["operationId"] == operation_id]
+
+    # The tick looks at the same queue every minute, and holds what it sees for a moment.
+    (letter,) = wait_for(letters, what="the letter to be seen", within=60)
+    assert "is FAILED ROW_LIMIT" in str(letter["note"])
+    (result,) = outsider.told("redrive", "dead-letters", "send", str(letter["id"]), "--yes")
+    assert result["done"] is True
+
+    def ended() -> bool:
+        return bool(outsider.told("operations", "show", operation_id)["state"] == "SUCCEEDED")
+
+    wait_for(ended, what="the operation to be done", within=60)
+    assert letters() == []

@@ -39,6 +39,7 @@ def test_without_parameters_it_reads_the_stacks_own_record_table(template: Json,
         "lookbackSeconds": 900,
         "emptyPolicy": "none",
         "maxRecordsPerPart": 1_000_000,
+        "maxFailedRecords": {"percent": 1, "atLeast": 10},
     }
 
 
@@ -50,7 +51,7 @@ def test_every_parameter_reaches_it(template: Json, resolve: Resolve) -> None:
         "FirstExportFrom": "2026-01-01T00:00:00Z", "TimeZone": "Europe/London", "SettleSeconds": "5",
         "LookbackSeconds": "0", "FormatType": "JSONL", "Compression": "none", "FormulaGuard": "false",
         "EmptyPolicy": "header", "MaxRecordsPerPart": "500", "MaxBytesPerPart": "1048576", "RowLimit": "100000",
-        "RowLimitPolicy": "split",
+        "RowLimitPolicy": "split", "MaxFailedPercent": "2.5", "MaxFailedAtLeast": "0",
     }  # fmt: skip
     assert definition(template, resolve, **given) == {
         "exportId": "default",
@@ -76,6 +77,7 @@ def test_every_parameter_reaches_it(template: Json, resolve: Resolve) -> None:
         "firstExportFrom": "2026-01-01T00:00:00Z",
         "emptyPolicy": "header",
         "maxRecordsPerPart": 500,
+        "maxFailedRecords": {"percent": 2.5, "atLeast": 0},
         "maxBytesPerPart": 1_048_576,
         "rowLimit": 100_000,
         "rowLimitPolicy": "split",

@@ -254,6 +254,21 @@ def test_at_the_cap_what_still_fails_stays_listed_and_is_counted(world: World) -
     assert world.work() == []
 
 
+def test_what_a_person_has_redriven_is_no_longer_left_and_expires_as_usual(world: World) -> None:
+    (bad,) = put(world, 5, 1)
+    (first,) = world.export(**DAILY)
+    tick(world, most_redrives=0)
+    cure(world, bad)
+    recovery = world.stack.recovery()
+    (key,) = recovery.stage(recovery.failed_keys(world.operation(first.operation_id)), world.clock(), "by hand")
+    by_hand = world.export(recordIdS3Override=key, redriveCount=1)
+    assert recovery.hand_over(world.operation(first.operation_id), by_hand, world.clock())
+    assert not recovery.hand_over(world.operation(first.operation_id), by_hand, world.clock())
+    assert (left(world), tick(world).failed_records_left) == ([], 0)
+    operation = world.operation(first.operation_id)
+    assert (operation.redriven_by, operation.expiry is None) == (by_hand[0].operation_id, False)
+
+
 def test_without_automatic_redrives_what_failed_is_left_at_once(world: World) -> None:
     put(world, 5, 2)
     (operation,) = world.export(**DAILY)

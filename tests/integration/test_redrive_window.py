@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from integration.commands import Commands
 from integration.faults import Faults, refused
 from integration.world import World
@@ -161,3 +163,30 @@ def test_wrong_usage(cli: Commands) -> None:
     cli.world.put_study("a")
     assert cli(*long).exit_code == 2
     assert "--as-one" in cli(*long).stderr
+
+
+def test_at_a_terminal_one_bar_shows_how_far_the_whole_is(
+    world: World, cli: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(world, "a")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    result = cli(*RANGE, "--wait")
+    assert result.exit_code == 0
+    assert "all" in result.stderr
+    assert "100%" in result.stderr
+
+
+def test_ctrl_c_leaves_the_work_and_says_that_the_same_command_goes_on(world: World, cli: Commands) -> None:
+    ids = fill(world, "a")
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    cli.while_asleep = interrupt
+    result = cli(*RANGE, "--wait", "--parallel", "1")
+    assert result.exit_code == 130
+    assert "The same command again goes on from here." in result.stderr
+    cli.while_asleep = None
+    cli.json(*RANGE, "--wait")
+    assert sorted(world.exported_ids("a")) == sorted(ids["a"])

@@ -10,7 +10,8 @@ import pytest
 
 from integration.commands import Commands
 from integration.faults import Faults, away, refused
-from integration.world import INDEX, NOON, World
+from integration.resources import INDEX
+from integration.world import NOON, World
 from tidegate import commit
 from tidegate.errors import RejectedError
 from tidegate.instants import rfc3339

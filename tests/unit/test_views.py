@@ -55,6 +55,16 @@ def test_every_value_is_json_with_instants_in_utc_and_milliseconds() -> None:
     assert (shown["state"], shown["exportType"], shown["trigger"]) == ("FAILED", "DAILY", "COMMAND")
 
 
+def test_a_result_says_where_a_redrive_began_and_who_redrives_what_failed() -> None:
+    origin = {"operationId": "01KFYMB9W0V2Q6T8X4Z1C3N5P6"}
+    redrive = an_operation(result={"counts": {}}, params={"origin": origin}, redriven_by="01KFYMB9W0V2Q6T8X4Z1C3N5P8")
+    assert operation_json(redrive)["result"] == {
+        "counts": {},
+        "origin": origin,
+        "redrivenBy": "01KFYMB9W0V2Q6T8X4Z1C3N5P8",
+    }
+
+
 def test_what_is_unknown_is_null_and_not_left_out() -> None:
     shown = operation_json(an_operation(export=None, study=None, export_type=None, request_id=None))
     for name in ("export", "study", "exportType", "requestId", "window", "error", "result", "startedAt", "expiry"):

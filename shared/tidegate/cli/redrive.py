@@ -107,6 +107,8 @@ def records(
         answer(session, messages, dry_run=True, what=f"Would export {what} again.")
         return
     operations = send_requests(session, messages, wait=wait, timeout=timeout)
+    if operation is not None and not study and not table:
+        session.stack.recovery.hand_over(operation, operations, session.now())
     answer(session, messages, operations, wait=wait, what=f"Asked for {what} again.")
 
 

@@ -181,7 +181,6 @@ def test_an_error_comes_after_the_records_before_it_and_ends_the_threads(bench: 
     source = bench.source(table)
     before = threading.active_count()
     found: list[str] = []
-    pages = source.pages(Ask("s", bench.window(0, 300)), None)
 
     def refuse(name: str, _arguments: dict[str, Any]) -> None:
         if len(found) >= 100:
@@ -189,15 +188,14 @@ def test_an_error_comes_after_the_records_before_it_and_ends_the_threads(bench: 
 
     table.before = refuse
     with pytest.raises(FatalError, match="query is refused"):
-        for page in pages:
-            found += [one.key[0] for one in page.records]
+        found.extend(one.key[0] for page in source.pages(Ask("s", bench.window(0, 300)), None) for one in page.records)
     assert found == [f"r{n:04d}" for n in range(len(found))]
     assert 100 <= len(found) < 300
     assert threading.active_count() == before
 
 
 @pytest.mark.parametrize("text", ["2026-01-01T00:00:00+01:00", "2026-01-01T00:00:00", "2026-01-01T00:00:61Z"])
-def test_a_time_that_cannot_be_read_fails_with_the_id_and_not_the_value(bench: Bench, text: str) -> None:
+def test_a_time_that_cannot_be_read_is_told_with_the_id_and_not_the_value(bench: Bench, text: str) -> None:
     table = bench.table([bench.record("r7", text)])
     table.types["uploadedOn"] = "S"
     start = 1_767_225_600_000
