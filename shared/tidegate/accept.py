@@ -18,7 +18,6 @@ from typing import Any
 from tidegate import override
 from tidegate.definition import from_document
 from tidegate.errors import RejectedError, RetriableError
-from tidegate.export import ExportParams
 from tidegate.frozen import REMEMBERED, StudyPlan, dispatch, operations_of
 from tidegate.instants import floor_millis, rfc3339
 from tidegate.layout import plan_key
@@ -29,6 +28,7 @@ from tidegate.model import (
     Request,
     Trigger,
 )
+from tidegate.params import ExportParams
 from tidegate.queues import WorkQueue
 from tidegate.request import canonical, check_accepted
 from tidegate.sources import KeyLookup, Source

@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tidegate.errors import RetriableError
-from tidegate.export import ExportParams
 from tidegate.frozen import REMEMBERED, dispatch, operations_of
 from tidegate.instants import rfc3339
 from tidegate.model import Operation, State, Trigger
+from tidegate.params import ExportParams
 from tidegate.queues import WorkQueue
 from tidegate.redrive import tag_of_redrive
 from tidegate.store.ledger import Ledger

@@ -8,33 +8,30 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from tidegate import commit, deliver, manifest
 from tidegate.definition import from_document
 from tidegate.failed import LIST_NAME, keys_of, too_many
-from tidegate.instants import from_millis, parse_rfc3339, rfc3339
 from tidegate.job import Budget, Claim, PassResult
 from tidegate.layout import directory, fenced_prefix, work_prefix
 from tidegate.model import (
-    JSON,
     Definition,
     ExportType,
     Failure,
-    ObjectRef,
     Operation,
     Outcome,
-    Page,
     Progress,
     State,
     Trigger,
     Window,
 )
+from tidegate.params import ExportParams
 from tidegate.read import read
+from tidegate.reading import Live, Reading
 from tidegate.seal import Seal
 from tidegate.sources import Ask, KeyLookup, Source
 from tidegate.store.ledger import Ledger
@@ -48,153 +45,6 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPES = {"CSV": "text/csv; charset=utf-8", "JSON": "application/json", "JSONL": "application/x-ndjson"}
 PUBLISHING = b"publishing\n"
 """Begins the state between two passes of publishing; a state of reading begins with a brace."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportParams:
-    """What acceptance froze for one (export, study); the only reader and writer of `Operation.params`.
-
-    `plan` is the object with the ids of an override, or the redrive list of another operation. `origin` says of a
-    redrive which operation, window, export and tables it all began with, however often it was redriven since.
-    """
-
-    end: datetime | None
-    start: datetime | None
-    ignore_watermark: bool
-    tables: tuple[str, ...] | None
-    override: ObjectRef | None
-    plan: str | None
-    filtered: int
-    redrive_count: int
-    definition_version: int
-    definition: Mapping[str, Any]
-    origin: Mapping[str, Any] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The JSON that the operation keeps."""
-        return {
-            "end": rfc3339(self.end) if self.end else None,
-            "start": rfc3339(self.start) if self.start else None,
-            "ignoreWatermark": self.ignore_watermark,
-            "tables": list(self.tables) if self.tables is not None else None,
-            "override": None
-            if self.override is None
-            else {
-                "bucket": self.override.bucket,
-                "key": self.override.key,
-                "versionId": self.override.version_id,
-                "etag": self.override.etag,
-            },
-            "plan": self.plan,
-            "filtered": self.filtered,
-            "redriveCount": self.redrive_count,
-            "definitionVersion": self.definition_version,
-            "definition": dict(self.definition),
-            "origin": None if self.origin is None else dict(self.origin),
-        }
-
-    @classmethod
-    def of_json(cls, params: Mapping[str, Any]) -> ExportParams:
-        """Read what `to_json` wrote."""
-        override = params["override"]
-        return cls(
-            end=parse_rfc3339(params["end"]) if params["end"] else None,
-            start=parse_rfc3339(params["start"]) if params["start"] else None,
-            ignore_watermark=params["ignoreWatermark"],
-            tables=tuple(params["tables"]) if params["tables"] is not None else None,
-            override=ObjectRef(override["bucket"], override["key"], override["versionId"], override["etag"])
-            if override
-            else None,
-            plan=params["plan"],
-            filtered=params["filtered"],
-            redrive_count=params["redriveCount"],
-            definition_version=params["definitionVersion"],
-            definition=params["definition"],
-            origin=params.get("origin"),
-        )
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What is under way between two passes of reading; `of_state` and `to_state` carry it to another process."""
-
-    window: Window | None
-    watermark: datetime | None
-    cursor: JSON | None = None
-    finished: bool = False
-    last_millis: int | None = None
-    skipped: dict[str, int] = field(default_factory=lambda: {"filtered": 0, "duplicate": 0, "deleted": 0})
-
-    def to_state(self, writer: bytes) -> bytes:
-        """A line of JSON, then the writer's own state."""
-        header = {
-            "window": [rfc3339(self.window.start), rfc3339(self.window.end)] if self.window else None,
-            "watermark": rfc3339(self.watermark) if self.watermark else None,
-            "cursor": self.cursor,
-            "finished": self.finished,
-            "lastMillis": self.last_millis,
-            "skipped": self.skipped,
-        }
-        return json.dumps(header, separators=(",", ":")).encode() + b"\n" + writer
-
-    @classmethod
-    def of_state(cls, state: bytes) -> tuple[_Reading, bytes]:
-        """What `to_state` wrote, and the writer's part of it."""
-        text, _, writer = state.partition(b"\n")
-        header = json.loads(text)
-        window = header["window"]
-        return cls(
-            Window(parse_rfc3339(window[0]), parse_rfc3339(window[1])) if window else None,
-            parse_rfc3339(header["watermark"]) if header["watermark"] else None,
-            header["cursor"],
-            header["finished"],
-            header["lastMillis"],
-            header["skipped"],
-        ), writer
-
-
-@dataclass(slots=True)
-class _Live:
-    """A reading under way in this process: where it stands, the writer, and the pages that are still to come."""
-
-    reading: _Reading
-    writer: PartWriter
-    pages: Iterator[Page]
-
-    def read(self, budget: Budget) -> bool:
-        """Read and write page by page; True when the source has no more, False when the budget is spent."""
-        reading = self.reading
-        for page in self.pages:
-            self.writer.add(page.records)
-            self.writer.fail(page.failed)
-            reading.cursor = page.cursor
-            reading.skipped["filtered"] += page.filtered
-            reading.skipped["deleted"] += page.deleted
-            reading.skipped["duplicate"] += page.duplicates
-            if page.records:
-                reading.last_millis = page.records[-1].time_millis
-            if page.cursor is not None and budget.spent():
-                return False
-        reading.finished = True
-        return True
-
-    def pause(self) -> PassResult:
-        """The result of a pass that must go on later."""
-        reading, writer = self.reading, self.writer
-        return PassResult(
-            complete=False,
-            progress=Progress(self._percent(), writer.records, writer.bytes, description="reading"),
-            state=reading.to_state(writer.state()),
-            window=reading.window,
-            watermark_before=reading.watermark,
-        )
-
-    def _percent(self) -> int | None:
-        """How far through the window the last record lies; unknown for an override. Never 100 before the commit."""
-        window, last = self.reading.window, self.reading.last_millis
-        if window is None or last is None:
-            return None
-        return max(0, min(99, int((from_millis(last) - window.start) * 100 / (window.end - window.start))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +87,7 @@ class ExportJob:
         self.seal = Seal.unpacked(claim.lease.seal, kind.objects) if claim.lease.seal is not None else None
         self.head = claim.lease.head
         self.published = 0
-        self.live: _Live | None = None
+        self.live: Live | None = None
 
     def run(self, previous: bytes | None, budget: Budget) -> PassResult:
         """One pass. A window that is sealed, ours or not, comes before everything else."""
@@ -258,20 +108,20 @@ class ExportJob:
             return self.live.pause()
         return self._seal_and_deliver(self.live, budget)
 
-    def _reading(self, previous: bytes | None) -> tuple[_Reading, bytes | None]:
+    def _reading(self, previous: bytes | None) -> tuple[Reading, bytes | None]:
         """Find the window; go on from a checkpoint if it was made for the same window and watermark."""
         watermark = None if self.params.ignore_watermark else self.kind.ledger.watermarks.read(self.lease.pair)
         window = self._window(watermark)
         if previous is not None and not previous.startswith(PUBLISHING):
-            resumed, state = _Reading.of_state(previous)
+            resumed, state = Reading.of_state(previous)
             if (resumed.window, resumed.watermark) == (window, watermark):
                 return resumed, state
             logger.info("the watermark moved, starting anew", extra={"operationId": self.operation.operation_id})
-        fresh = _Reading(window, watermark)
+        fresh = Reading(window, watermark)
         fresh.skipped["filtered"] = self.params.filtered
         return fresh, None
 
-    def _note_window(self, reading: _Reading) -> None:
+    def _note_window(self, reading: Reading) -> None:
         """Write the window down before it is read, so that a failed operation still says what it was about."""
         if reading.window == self.operation.window:
             return
@@ -279,7 +129,7 @@ class ExportJob:
         if not operations.save_window(self.operation, reading.window, reading.watermark, self.kind.clock()):
             raise lost(self.lease)
 
-    def _open(self, reading: _Reading, state: bytes | None) -> _Live:
+    def _open(self, reading: Reading, state: bytes | None) -> Live:
         """Source and writer, both where the reading stands."""
         source = self.kind.source_of(self.definition)
         writer = PartWriter(
@@ -292,7 +142,7 @@ class ExportJob:
         )
         ask = Ask(self.lease.pair.study, reading.window, self._planned_keys())
         pages = iter(()) if reading.finished else read(source, ask, reading.cursor, self.definition, self.params.tables)
-        return _Live(reading, writer, pages)
+        return Live(reading, writer, pages)
 
     def _window(self, watermark: datetime | None) -> Window | None:
         if self.params.end is None:
@@ -315,7 +165,7 @@ class ExportJob:
             return keys_of(stored)
         return [tuple(key) for key in json.loads(b"".join(stored))]
 
-    def _nothing_new(self, reading: _Reading) -> PassResult:
+    def _nothing_new(self, reading: Reading) -> PassResult:
         return PassResult(
             complete=True,
             progress=Progress(100, description="nothing new"),
@@ -326,7 +176,7 @@ class ExportJob:
             watermark_before=reading.watermark,
         )
 
-    def _seal_and_deliver(self, live: _Live, budget: Budget) -> PassResult:
+    def _seal_and_deliver(self, live: Live, budget: Budget) -> PassResult:
         reading, written = live.reading, live.writer.finish()
         self._check_failed(written)
         moves = not self.params.ignore_watermark and reading.window is not None

@@ -17,11 +17,11 @@ from tidegate.accept import Acceptance, Origin, Repeated
 from tidegate.autoredrive import origin_of
 from tidegate.definition import from_document
 from tidegate.errors import RejectedError
-from tidegate.export import ExportParams
 from tidegate.frozen import REMEMBERED
 from tidegate.job import Task
 from tidegate.model import Operation, State, Trigger
 from tidegate.override import MOST_IDS
+from tidegate.params import ExportParams
 from tidegate.queues import WorkQueue
 from tidegate.redrive import OVERRIDES, RetryOrder, TablesOrder, override_text, tables_request
 from tidegate.store.binding import conditional

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -60,6 +60,20 @@ class MillisAttribute(Attribute[datetime]):
                 code="BAD_WATERMARK",
                 remedy="Correct the item; it must hold epoch milliseconds as a whole number.",
             ) from None
+
+
+class ExpiryAttribute(Attribute[datetime]):
+    """An instant as DynamoDB's TTL wants it: whole seconds."""
+
+    attr_type = NUMBER
+
+    def serialize(self, value: datetime) -> str:
+        """The text that DynamoDB stores."""
+        return str(int(value.timestamp()))
+
+    def deserialize(self, value: str) -> datetime:
+        """The instant of a stored text."""
+        return datetime.fromtimestamp(int(value), UTC)
 
 
 def connect(client: Any) -> Connection:

@@ -1,205 +1,26 @@
-"""Table Operation: what was asked for and what became of it. Every change is conditional on state and fence.
-
-Two sparse indexes: `listing` has every operation by its id, which sorts by time; `due` has those that are not final or
-have failed records, with the moment at which the tick should look at them.
-"""
+"""What becomes of an operation: every change of its row, each conditional on state and fence; a repeat is harmless."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
-from pynamodb.attributes import Attribute, JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.constants import NUMBER
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
-from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
-from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
-from tidegate.instants import parse_rfc3339, rfc3339
+from tidegate.instants import rfc3339
 from tidegate.model import Failure, JSONObject, Operation, Progress, State, Window
-from tidegate.store.binding import InstantAttribute, MillisAttribute, conditional, translated
+from tidegate.store.binding import conditional
+from tidegate.store.stored_operation import DUE, LEFT, StoredOperation, line
 
-LISTING = "operations"
-DUE = "due"
-LEFT = "left"
 LONGEST_LOG = 200
 """Lines kept of an operation's log; a row holds 400 KB, and nobody reads more."""
 
 
-class ExpiryAttribute(Attribute[datetime]):
-    """An instant as DynamoDB's TTL wants it: whole seconds."""
-
-    attr_type = NUMBER
-
-    def serialize(self, value: datetime) -> str:
-        """The text that DynamoDB stores."""
-        return str(int(value.timestamp()))
-
-    def deserialize(self, value: str) -> datetime:
-        """The instant of a stored text."""
-        return datetime.fromtimestamp(int(value), UTC)
-
-
-class ListingIndex(GlobalSecondaryIndex["OperationRow"]):  # type: ignore[no-untyped-call]  # PynamoDB leaves __init_subclass__ untyped
-    """Every operation, by id; keys only, so that it costs one write when an operation is made."""
-
-    class Meta:
-        index_name = "listing"
-        projection = KeysOnlyProjection()
-
-    listing = UnicodeAttribute(hash_key=True)
-    operationId = UnicodeAttribute(range_key=True)
-
-
-class DueIndex(GlobalSecondaryIndex["OperationRow"]):  # type: ignore[no-untyped-call]  # as above
-    """By when the tick should look at them: operations that are not final, and those with failed records.
-
-    Under the key LEFT those whose failed records Tidegate will not redrive by itself any more.
-    """
-
-    class Meta:
-        index_name = "due"
-        projection = IncludeProjection(["pair", "state", "failedRecords"])
-
-    due = UnicodeAttribute(hash_key=True)
-    dueAt = MillisAttribute(range_key=True)
-
-
-class OperationRow(Model):
-    """The attributes have the names that SPEC 5 fixes for JSON."""
-
-    operationId = UnicodeAttribute(hash_key=True)
-    listing = UnicodeAttribute(default=LISTING)
-    due = UnicodeAttribute(null=True)
-    dueAt = MillisAttribute(null=True)
-    kind = UnicodeAttribute()
-    state = UnicodeAttribute()
-    requestId = UnicodeAttribute(null=True)
-    export = UnicodeAttribute(null=True)
-    study = UnicodeAttribute(null=True)
-    pair = UnicodeAttribute(null=True)
-    exportType = UnicodeAttribute(null=True)
-    trigger = UnicodeAttribute()
-    tag = UnicodeAttribute()
-    actor = UnicodeAttribute(null=True)
-    params = JSONAttribute()
-    startAfter = InstantAttribute(null=True)
-    createdAt = InstantAttribute()
-    startedAt = InstantAttribute(null=True)
-    finishedAt = InstantAttribute(null=True)
-    lastActionAt = InstantAttribute()
-    lastProgressAt = InstantAttribute(null=True)
-    window = JSONAttribute(null=True)
-    watermarkBefore = InstantAttribute(null=True)
-    progress = JSONAttribute()
-    attempts = NumberAttribute(default=0)
-    retries = NumberAttribute(default=0)
-    passesWithoutProgress = NumberAttribute(default=0)
-    returns = NumberAttribute(default=0)
-    dispatch = NumberAttribute(default=0)
-    fence = NumberAttribute(default=0)
-    outcome = UnicodeAttribute(null=True)
-    error = JSONAttribute(null=True)
-    result = JSONAttribute(null=True)
-    checkpoint = JSONAttribute(null=True)
-    failedRecords = NumberAttribute(null=True)
-    redrivenBy = UnicodeAttribute(null=True)
-    log = ListAttribute(of=UnicodeAttribute)
-    expiry = ExpiryAttribute(null=True)
-
-    listing_index = ListingIndex()
-    due_index = DueIndex()
-
-    if TYPE_CHECKING:
-
-        class Meta:
-            """Bound by store.binding."""
-
-            table_name = ""
-
-    @classmethod
-    def create(cls, operation: Operation, look_at: datetime | None) -> bool:
-        """Write a new operation; False where it is there already (acceptance is being repeated)."""
-        row = cls(
-            operation.operation_id,
-            kind=operation.kind,
-            state=operation.state.value,
-            requestId=operation.request_id,
-            export=operation.export,
-            study=operation.study,
-            pair=operation.pair.key if operation.pair else None,
-            exportType=operation.export_type,
-            trigger=operation.trigger,
-            tag=operation.tag,
-            actor=operation.actor,
-            params=dict(operation.params),
-            startAfter=operation.start_after,
-            createdAt=operation.created_at,
-            finishedAt=operation.finished_at,
-            lastActionAt=operation.last_action_at,
-            progress=asdict(operation.progress),
-            dispatch=operation.dispatch,
-            outcome=operation.outcome,
-            error=asdict(operation.error) if operation.error else None,
-            result=dict(operation.result) if operation.result is not None else None,
-            log=[line(at, text) for at, text in operation.log],
-            expiry=operation.expiry,
-            due=DUE if look_at else None,
-            dueAt=look_at,
-        )
-        with conditional(f"writing operation {operation.operation_id}") as writing:
-            row.save(condition=cls.operationId.does_not_exist())
-        return not writing.refused
-
-    @classmethod
-    def read(cls, operation_id: str) -> Operation | None:
-        """The operation, strongly consistent; None where there is none."""
-        with translated(f"reading operation {operation_id}"):
-            try:
-                return cls.get(operation_id, consistent_read=True).operation()
-            except cls.DoesNotExist:
-                return None
-
-    @classmethod
-    def read_many(cls, operation_ids: Sequence[str]) -> dict[str, Operation]:
-        """Those of the operations that exist, by id, strongly consistent."""
-        with translated("reading operations"):
-            rows = cls.batch_get(list(operation_ids), consistent_read=True)
-            return {row.operationId: row.operation() for row in rows}
-
-    @classmethod
-    def newest_first(cls) -> Iterator[str]:
-        """The ids of all operations, newest first."""
-        with translated("listing operations"):
-            for row in cls.listing_index.query(LISTING, scan_index_forward=False):
-                yield row.operationId
-
-    @classmethod
-    def due_by(cls, now: datetime) -> Iterator[str]:
-        """The ids of operations that the tick should look at by now, the longest overdue first."""
-        with translated("looking for operations that are due"):
-            for row in cls.due_index.query(DUE, DueIndex.dueAt <= now):
-                yield row.operationId
-
-    @classmethod
-    def redrivable_by(cls, now: datetime) -> Iterator[str]:
-        """The ids of operations that succeeded but for some records, which nobody has redriven yet."""
-        succeeded = cls.state == State.SUCCEEDED.value
-        with translated("looking for failed records"):
-            for row in cls.due_index.query(DUE, DueIndex.dueAt <= now, filter_condition=succeeded):
-                yield row.operationId
-
-    @classmethod
-    def left(cls, pair_key: str | None = None) -> Iterator[tuple[str, int]]:
-        """The ids of operations whose failed records wait for a person, and how many these are; of one pair or all."""
-        of_pair = None if pair_key is None else cls.pair == pair_key
-        with translated("counting the failed records that are left"):
-            for row in cls.due_index.query(LEFT, filter_condition=of_pair):
-                yield row.operationId, int(row.failedRecords or 0)
+class OperationRow(StoredOperation):
+    """A stored operation and its transitions; SPEC 5 draws the arrows between the states."""
 
     @classmethod
     def save_settled(
@@ -239,13 +60,6 @@ class OperationRow(Model):
                 actions=actions, condition=condition & (cls.state == State.SUCCEEDED.value)
             )
         return not writing.refused
-
-    @classmethod
-    def open_of_pair(cls, pair_key: str) -> Iterator[str]:
-        """The ids of a pair's operations that are not final."""
-        with translated(f"looking for the waiting work of {pair_key}"):
-            for row in cls.due_index.query(DUE, filter_condition=cls.pair == pair_key):
-                yield row.operationId
 
     @classmethod
     def claim(cls, operation_id: str, fence: int, now: datetime, look_at: datetime) -> Operation | None:
@@ -480,56 +294,6 @@ class OperationRow(Model):
                 actions=actions, condition=(cls.fence == operation.fence) & (cls.state == State.RUNNING.value)
             )
         return not writing.refused
-
-    def operation(self) -> Operation:
-        """The row as plain data."""
-        window = self.window
-        return Operation(
-            operation_id=self.operationId,
-            kind=self.kind,
-            state=State(self.state),
-            request_id=self.requestId,
-            export=self.export,
-            study=self.study,
-            export_type=self.exportType,
-            trigger=self.trigger,
-            tag=self.tag,
-            actor=self.actor,
-            created_at=self.createdAt,
-            last_action_at=self.lastActionAt,
-            params=self.params,
-            start_after=self.startAfter,
-            started_at=self.startedAt,
-            finished_at=self.finishedAt,
-            window=Window(parse_rfc3339(window["start"]), parse_rfc3339(window["end"])) if window else None,
-            watermark_before=self.watermarkBefore,
-            progress=Progress(**self.progress),
-            attempts=int(self.attempts),
-            retries=int(self.retries),
-            passes_without_progress=int(self.passesWithoutProgress),
-            returns=int(self.returns),
-            last_progress_at=self.lastProgressAt,
-            outcome=self.outcome,
-            error=Failure(**self.error) if self.error else None,
-            result=self.result,
-            log=tuple(_split(str(text)) for text in self.log or ()),
-            expiry=self.expiry,
-            dispatch=int(self.dispatch),
-            fence=int(self.fence),
-            checkpoint=self.checkpoint,
-            failed_records=int(self.failedRecords or 0),
-            redriven_by=self.redrivenBy,
-        )
-
-
-def line(at: datetime, text: str) -> str:
-    """One line of an operation's log, with its UTC time."""
-    return f"{rfc3339(at)} {text[:2000]}"
-
-
-def _split(text: str) -> tuple[datetime, str]:
-    at, _, message = text.partition(" ")
-    return parse_rfc3339(at), message
 
 
 def _trimmed(cls: type[OperationRow], operation: Operation, last: str) -> Any:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, UnicodeAttribute
 from pynamodb.models import Model
 
-from tidegate.store.binding import InstantAttribute, conditional, translated
-from tidegate.store.operations import ExpiryAttribute
+from tidegate.store.binding import ExpiryAttribute, InstantAttribute, conditional, translated
 from tidegate.store.pairs import pack, unpack
 
 

@@ -1,0 +1,96 @@
+"""An export's reading under way: where it stands, and how that is carried from one process to another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tidegate.instants import from_millis, parse_rfc3339, rfc3339
+from tidegate.job import Budget, PassResult
+from tidegate.model import JSON, Page, Progress, Window
+from tidegate.write import PartWriter
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is under way between two passes of reading; `of_state` and `to_state` carry it to another process."""
+
+    window: Window | None
+    watermark: datetime | None
+    cursor: JSON | None = None
+    finished: bool = False
+    last_millis: int | None = None
+    skipped: dict[str, int] = field(default_factory=lambda: {"filtered": 0, "duplicate": 0, "deleted": 0})
+
+    def to_state(self, writer: bytes) -> bytes:
+        """A line of JSON, then the writer's own state."""
+        header = {
+            "window": [rfc3339(self.window.start), rfc3339(self.window.end)] if self.window else None,
+            "watermark": rfc3339(self.watermark) if self.watermark else None,
+            "cursor": self.cursor,
+            "finished": self.finished,
+            "lastMillis": self.last_millis,
+            "skipped": self.skipped,
+        }
+        return json.dumps(header, separators=(",", ":")).encode() + b"\n" + writer
+
+    @classmethod
+    def of_state(cls, state: bytes) -> tuple[Reading, bytes]:
+        """What `to_state` wrote, and the writer's part of it."""
+        text, _, writer = state.partition(b"\n")
+        header = json.loads(text)
+        window = header["window"]
+        return cls(
+            Window(parse_rfc3339(window[0]), parse_rfc3339(window[1])) if window else None,
+            parse_rfc3339(header["watermark"]) if header["watermark"] else None,
+            header["cursor"],
+            header["finished"],
+            header["lastMillis"],
+            header["skipped"],
+        ), writer
+
+
+@dataclass(slots=True)
+class Live:
+    """A reading under way in this process: where it stands, the writer, and the pages that are still to come."""
+
+    reading: Reading
+    writer: PartWriter
+    pages: Iterator[Page]
+
+    def read(self, budget: Budget) -> bool:
+        """Read and write page by page; True when the source has no more, False when the budget is spent."""
+        reading = self.reading
+        for page in self.pages:
+            self.writer.add(page.records)
+            self.writer.fail(page.failed)
+            reading.cursor = page.cursor
+            reading.skipped["filtered"] += page.filtered
+            reading.skipped["deleted"] += page.deleted
+            reading.skipped["duplicate"] += page.duplicates
+            if page.records:
+                reading.last_millis = page.records[-1].time_millis
+            if page.cursor is not None and budget.spent():
+                return False
+        reading.finished = True
+        return True
+
+    def pause(self) -> PassResult:
+        """The result of a pass that must go on later."""
+        reading, writer = self.reading, self.writer
+        return PassResult(
+            complete=False,
+            progress=Progress(self.percent(), writer.records, writer.bytes, description="reading"),
+            state=reading.to_state(writer.state()),
+            window=reading.window,
+            watermark_before=reading.watermark,
+        )
+
+    def percent(self) -> int | None:
+        """How far through the window the last record lies; unknown for an override. Never 100 before the commit."""
+        window, last = self.reading.window, self.reading.last_millis
+        if window is None or last is None:
+            return None
+        return max(0, min(99, int((from_millis(last) - window.start) * 100 / (window.end - window.start))))
