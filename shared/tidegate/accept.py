@@ -21,6 +21,7 @@ from tidegate.errors import RejectedError, RetriableError
 from tidegate.frozen import REMEMBERED, StudyPlan, dispatch, operations_of
 from tidegate.instants import floor_millis, rfc3339
 from tidegate.layout import plan_key
+from tidegate.message import study_id as checked_study_id
 from tidegate.model import (
     DEFAULT_EXPORT,
     Definition,
@@ -262,9 +263,12 @@ def _start_after(end: datetime | None, definition: Definition, now: datetime) ->
 
 
 def _check_study_id(study_id: str) -> None:
-    if "/" in study_id:
+    """The study table may be somebody else's: what no request could name is refused before anything is written."""
+    try:
+        checked_study_id(study_id)
+    except ValueError as error:
         raise RejectedError(
-            f"The study id {study_id[:80]!r} has a slash, which separates export and study in Tidegate's keys.",
+            f"The study id {study_id[:80]!r} {error}: keys of files and tables are made of it.",
             code="INVALID_FIELD",
             remedy="Rename the study, or disable it.",
-        )
+        ) from None

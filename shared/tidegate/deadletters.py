@@ -19,6 +19,7 @@ from tidegate.instants import from_millis
 from tidegate.json_text import LIMIT_BYTES, readable_fields
 from tidegate.queues import BATCH, translated_sqs
 from tidegate.redrive import DeadQueue
+from tidegate.ulid import is_ulid
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -50,7 +51,7 @@ class Letter:
     def operation_id(self) -> str | None:
         """The operation that a work message names; None in any other letter."""
         named = readable_fields(self.body).get("operationId") if self.queue is DeadQueue.WORK else None
-        return named if isinstance(named, str) else None
+        return named if isinstance(named, str) and is_ulid(named) else None
 
 
 @dataclass(frozen=True, slots=True)

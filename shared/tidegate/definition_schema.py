@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -26,6 +27,8 @@ from tidegate.zones import zone
 
 BUILT_IN_SOURCES = ("dynamodb", "sample")
 _WHAT = "definition"
+LARGEST_DOCUMENT = 100_000
+"""Every operation's row repeats its definition, and may have 400 KB in all."""
 
 
 def _path(value: str) -> str:
@@ -192,7 +195,7 @@ def validate(document: object, *, source_types: Collection[str] = BUILT_IN_SOURC
     `document` is what JSON or YAML gave; `source_types` are the names that the registry of sources knows. What has no
     default may be left out or null, and is then left out. What comes back is JSON, fits the published schema and
     validates to itself. Raises RejectedError with UNKNOWN_FIELD, INVALID_FIELD or MISSING_FIELD and the path of each
-    finding, such as `source.timeType` or `columns[2].from`.
+    finding, such as `source.timeType` or `columns[2].from`; INVALID_FIELD also for one that is far too large.
     """
     checked_document = checked(ExportDocument, document, what=_WHAT, null_is_absent=True)
     source_type = checked_document.source.type
@@ -206,6 +209,9 @@ def validate(document: object, *, source_types: Collection[str] = BUILT_IN_SOURC
         source["recordKey"] = [source["recordKey"]]
     if "columns" in normalised:
         normalised["columns"] = [_selection(column) for column in normalised["columns"]]
+    if len(json.dumps(normalised)) > LARGEST_DOCUMENT:
+        finding = f"The document has more than {LARGEST_DOCUMENT} bytes as ASCII JSON with its defaults."
+        raise rejected("INVALID_FIELD", [finding], what=_WHAT)
     return normalised
 
 

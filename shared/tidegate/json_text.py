@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 LIMIT_BYTES = 262_144
@@ -55,8 +56,7 @@ _KIND = {type(None): "null", bool: "a boolean", str: "a string", list: "a list"}
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise ValueError(f"it holds the key {ascii(twice)[:80]} twice in one object")
     return found
 

@@ -6,8 +6,10 @@ request.py; the schema says the same in its `allOf`, and a test holds the two to
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -18,7 +20,11 @@ from tidegate.model import DEFAULT_EXPORT, NO_TAG, ExportType
 
 EXPORT_ID_PATTERN = "^[a-z0-9-]{1,64}$"
 NAME_BYTES = 1024
-"""A study, table or object name of more UTF-8 bytes cannot stand in an S3 key."""
+"""A table or object name of more UTF-8 bytes cannot stand in an S3 key."""
+STUDY_CHARACTERS = 600
+"""Of a study id as it stands in keys, percent-encoded: then every key of its files has less than S3's 1,024 bytes."""
+TABLES_BYTES = 65_536
+"""Of all tables of a whitelist together, as JSON: an operation's row repeats them, and may have 400 KB."""
 INSTANT_PATTERN = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,3})?([Zz]|[+-]\d{2}:\d{2})$"
 SAMPLE = {
     "endDateTime": "2016-10-04T23:59:59Z",
@@ -59,7 +65,15 @@ def study_id(value: str) -> str:
         raise ValueError("must not be empty")
     if "/" in value:
         raise ValueError("must not hold a slash")
-    return _short_enough(value)
+    if len(quote(value, safe="")) > STUDY_CHARACTERS:
+        raise ValueError(f"must have at most {STUDY_CHARACTERS} characters when percent-encoded for an S3 key")
+    return value
+
+
+def _few_enough(tables: list[str]) -> list[str]:
+    if len(json.dumps(tables)) > TABLES_BYTES:
+        raise ValueError(f"must have at most {TABLES_BYTES} bytes as ASCII JSON; split it and send several requests")
+    return tables
 
 
 def _override(value: str) -> str:
@@ -89,11 +103,12 @@ AnyCaseExportType = Annotated[
 ]
 Flag = Annotated[bool, PlainValidator(_flag), WithJsonSchema({"enum": [True, False, "true", "false"]})]
 StudyId = Annotated[
-    str, AfterValidator(study_id), Field(json_schema_extra={"pattern": "^[^/]+$", "maxLength": NAME_BYTES})
+    str, AfterValidator(study_id), Field(json_schema_extra={"pattern": "^[^/]+$", "maxLength": STUDY_CHARACTERS})
 ]
 TableName = Annotated[str, Field(min_length=1), AfterValidator(_short_enough)]
 OverrideKey = Annotated[str, Field(min_length=1), AfterValidator(_override)]
 Studies = Annotated[list[StudyId], Field(min_length=1)]
+Tables = Annotated[list[TableName], Field(min_length=1), AfterValidator(_few_enough)]
 
 _IGNORE = ("ignoreLastExportTime", "ignoreLastExportDateTime")
 _USE = "useLastExportTime"
@@ -181,7 +196,7 @@ class RequestMessage(BaseModel):
         " study without one.",
     )
     studies_alias: Studies | None = Field(default=None, alias="appWhitelist", description="Alias of studyWhitelist.")
-    tables: Annotated[list[TableName], Field(min_length=1)] | None = Field(
+    tables: Tables | None = Field(
         default=None,
         alias="tableWhitelist",
         description="The tables to export; only with ignoreLastExportTime or an override, because otherwise the"

@@ -97,8 +97,9 @@ def read(s3: S3Client, ref: ObjectRef) -> list[Key]:
 def parse(chunks: Iterable[bytes]) -> list[Key]:
     """The ids of an override file: one a line, a JSON array of two for a composite key; in order, each once.
 
-    A byte order mark, CRLF, blank lines, blanks round an id and repeated ids do no harm. A line that is no JSON array
-    of two strings or numbers is one id as it stands. Raises RejectedError (INVALID_FIELD) for more than 100,000
+    A byte order mark, CRLF, blank lines, blanks round an id and repeated ids do no harm. A line of a redrive list names
+    its `key`, whatever that holds. Any other line that is no JSON array of two strings or numbers is one id as it
+    stands. Raises RejectedError (INVALID_FIELD) for more than 100,000
     different ids, or a file that is not UTF-8 text.
     """
     found: dict[Key, None] = {}
@@ -132,6 +133,8 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _key(line: str) -> Key:
+    if line.startswith("{"):
+        return _listed_key(line) or (line,)
     if line.startswith("["):
         try:
             # Numbers stay text: a float would lose digits of an id.
@@ -141,6 +144,17 @@ def _key(line: str) -> Key:
         if len(values) == 2 and all(isinstance(value, str) for value in values):
             return tuple(values)
     return (line,)
+
+
+def _listed_key(line: str) -> Key | None:
+    """The key of a redrive list's line; None where this is none."""
+    try:
+        key = json.loads(line)["key"]
+    except (ValueError, KeyError, RecursionError):
+        return None
+    if isinstance(key, list) and len(key) in (1, 2) and all(isinstance(value, str) and value for value in key):
+        return tuple(key)
+    return None
 
 
 def _no_number(text: str) -> Mapping[str, str]:

@@ -41,7 +41,8 @@ class WorkQueue:
                     Entries=[
                         {
                             "Id": str(number),
-                            "MessageBody": json.dumps(task.body(), ensure_ascii=False),
+                            # ASCII, because SQS refuses some characters that a study's id may have.
+                            "MessageBody": json.dumps(task.body()),
                             "MessageGroupId": task.group,
                             "MessageDeduplicationId": f"{task.operation_id}-{dispatch}",
                         }

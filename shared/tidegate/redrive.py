@@ -173,14 +173,15 @@ def window_message(
     window: Window,
     *,
     export: str | None = None,
+    definition: Mapping[str, Any] | None = None,
     studies: Sequence[str] = (),
     tables: Sequence[str] = (),
     tag: str | None = None,
 ) -> dict[str, Any]:
     """The message that exports a window again and leaves the watermark alone.
 
-    Its requestId comes from all that it says, so the same message sent again is the same request: whoever repeats a
-    command goes on where it was.
+    Its requestId comes from all that it says and from the export's definition, so the same message sent again is the
+    same request: whoever repeats a command goes on where it was, and whoever has corrected the definition starts over.
     """
     message = _present(
         {
@@ -195,7 +196,8 @@ def window_message(
             "redriveCount": 1,
         }
     )
-    digest = hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()
+    named = json.dumps([message, definition], sort_keys=True, default=str)
+    digest = hashlib.sha256(named.encode()).hexdigest()
     return {"requestId": f"cli-window-{digest[:32]}", **message}
 
 
@@ -220,18 +222,18 @@ def tag_of_redrive(tag: str) -> str:
 def override_text(keys: Sequence[Sequence[str]]) -> str:
     """The text of an override file: an id a line, a JSON array for a composite key.
 
-    Raises RejectedError for an id that a line cannot hold (blanks at its ends, or a line break).
+    An id that would not be read back from such a line (blanks at its ends, a line break, a bracket first) stands in a
+    line like that of a redrive list, so that one odd id hinders no other.
     """
-    lines = []
-    for key in keys:
-        text = key[0] if len(key) == 1 else json.dumps(list(key), ensure_ascii=False)
-        if text.strip() != text or len(text.splitlines()) != 1:
-            raise RejectedError(
-                f"The id {text[:80]!r} has blanks at its ends, or a line break: no line of a file can name it.",
-                remedy="Redrive its window instead.",
-            )
-        lines.append(text + "\n")
-    return "".join(lines)
+    return "".join(f"{_override_line(key)}\n" for key in keys)
+
+
+def _override_line(key: Sequence[str]) -> str:
+    if len(key) == 1:
+        (text,) = key
+        plain = text.isprintable() and text.strip() == text and text[:1] not in ("", "[", "{")
+        return text if plain else json.dumps({"key": [text]})
+    return json.dumps(list(key))
 
 
 def _present(fields: Mapping[str, Any]) -> dict[str, Any]:

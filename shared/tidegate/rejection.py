@@ -59,18 +59,21 @@ def checked(model: type[Model], data: object, *, what: str, null_is_absent: bool
         return model.model_validate(data)
     except ValidationError as error:
         details = error.errors(include_url=False)
-    by_code: dict[str, list[str]] = {code: [] for code in _ORDER}
+    by_code: dict[str, list[ErrorDetails]] = {code: [] for code in _ORDER}
     for detail in details:
-        by_code[_CODES.get(detail["type"], "INVALID_FIELD")].append(_finding(detail, what, model))
+        by_code[_CODES.get(detail["type"], "INVALID_FIELD")].append(detail)
     code = next(code for code in _ORDER if by_code[code])
-    raise rejected(code, by_code[code], what=what)
+    # Only what is told is put into words: 256 KB can hold ten thousands of findings.
+    told = [_finding(detail, what, model) for detail in by_code[code][:_TOLD_AT_ONCE]]
+    raise rejected(code, told, what=what, more=len(by_code[code]) - len(told))
 
 
-def rejected(code: str, findings: Sequence[str], *, what: str) -> RejectedError:
-    """The error that tells up to three findings, each a whole sentence, and what to do."""
+def rejected(code: str, findings: Sequence[str], *, what: str, more: int = 0) -> RejectedError:
+    """The error that tells up to three findings, each a whole sentence, and what to do; `more` were not even told."""
     message = " ".join(findings[:_TOLD_AT_ONCE])
-    if len(findings) > _TOLD_AT_ONCE:
-        message += f" (And {len(findings) - _TOLD_AT_ONCE} more.)"
+    more += max(0, len(findings) - _TOLD_AT_ONCE)
+    if more:
+        message += f" (And {more} more.)"
     return RejectedError(message, code=code, remedy=f"Correct the {what} and send it again.")
 
 

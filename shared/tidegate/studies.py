@@ -83,14 +83,18 @@ class Studies:
             study, there, watermarks, sum(waiting.values()), tuple(sorted(pairs, key=lambda pair: pair.key))
         )
 
-    def delete(self, study: str, *, actor: str | None, now: datetime) -> Deletion:
+    def delete(self, study: str, *, actor: str | None, clock: Callable[[], datetime]) -> Deletion:
         """Delete a study with all its watermarks, and cancel its work. May be repeated after it broke off.
 
         Its item goes first: from then on a run in flight can commit nothing. What cannot be removed now, because the
         caller may not, the tick removes within 5 minutes.
+
+        The clock is asked after that: whatever was sealed or committed while the study was there is then older than the
+        event, which `verify` needs to explain it.
         """
         planned = self.deletion(study)
         self.ledger.studies.remove(study)
+        now = clock()
         self._note(study, "STUDY_DELETED", {"exports": [pair.export for pair in planned.pairs]}, actor, now)
         try:
             cancelled = sum(self.forget(pair, now) for pair in planned.pairs)

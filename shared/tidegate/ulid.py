@@ -7,11 +7,13 @@ repeated.
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 
 from tidegate.instants import to_millis
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID = re.compile(rf"[{_CROCKFORD}]{{26}}")
 
 
 def encode(millis: int, randomness: bytes) -> str:
@@ -24,3 +26,8 @@ def derived(at: datetime, *names: str) -> str:
     """The ULID of an instant and some names: always the same for the same ones."""
     digest = hashlib.sha256("\x00".join(names).encode()).digest()
     return encode(to_millis(at), digest[:10])
+
+
+def is_ulid(text: str) -> bool:
+    """Whether a text from outside can be an id at all; a table refuses to look for some that cannot."""
+    return _ULID.fullmatch(text) is not None

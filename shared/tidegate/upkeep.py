@@ -20,6 +20,7 @@ from tidegate.queues import DeadLetters, WorkQueue
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
 from tidegate.sweep import sweep_orphans
+from tidegate.ulid import is_ulid
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class Upkeep:
         except (ValueError, KeyError, TypeError, AttributeError):
             logger.exception("a dead letter is no work message", extra={"messageId": letter["id"]})
             return None
-        return self.ledger.operations.read(task.operation_id)
+        return self.ledger.operations.read(task.operation_id) if is_ulid(task.operation_id) else None
 
     def forget_deleted(self, now: datetime, report: Report) -> None:
         """Remove watermark, chain and waiting work of studies that were exported once and whose item is gone.

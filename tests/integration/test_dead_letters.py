@@ -81,6 +81,23 @@ def test_the_list_has_both_queues_with_reason_and_age(world: World, cli: Command
     assert [one["id"] for one in listed(cli, "--queue", "requests", "--reason", "crashed")] == [crashed["id"]]
 
 
+@pytest.mark.parametrize("name", ["x" * 3000, "\ud800", "", 7])
+def test_a_letter_that_names_no_possible_operation_hides_no_other(
+    world: World, cli: Commands, faults: Faults, name: object
+) -> None:
+    dead_work(world, "a")
+    world.stack.clients.sqs.send_message(
+        QueueUrl=world.stack.settings.work_dlq_url,
+        MessageBody=json.dumps({"operationId": name, "pair": "a/b"}),
+        MessageGroupId="other",
+        MessageDeduplicationId="other",
+    )
+    assert ["unknown" in one["note"] for one in listed(cli)].count(True) == 1
+    assert len(listed(cli)) == 2
+    # DynamoDB refuses a call that names such a key, which the emulator does not.
+    assert not any(call.params.get("Key") == {"operationId": {"S": name}} for call in faults.calls)
+
+
 def test_looking_takes_nothing_away(world: World, cli: Commands) -> None:
     for number in range(25):
         bury(world, instant(f"r-{number}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -78,6 +79,23 @@ def test_the_failed_records_of_an_operation_are_redriven_from_its_list(world: Wo
     assert good not in exported(world, shown["operationId"])
     assert (shown["export"], shown["tag"]) == ("default", "redrive; original: nightly")
     assert cli.sent[0]["redriveCount"] == 1
+
+
+def test_a_redrive_list_is_a_file_of_ids_too_and_one_odd_id_hinders_no_other(world: World, cli: Commands) -> None:
+    world.put_study("a")
+    odd = [" lead", "line\nbreak", '["a","b"]', "{", "plain"]
+    for name in odd:
+        item = {"id": {"S": name}, "studyId": {"S": "a"}, "uploadedOn": {"N": "1"}}
+        world.stack.clients.dynamodb.put_item(TableName="Record", Item=item)
+    lines = "".join(json.dumps({"key": [name], "table": "", "reason": "x"}) + "\n" for name in odd)
+    world.stack.objects.put("lists/failed-records.jsonl", lines.encode())
+    (operation,) = world.export(exportType="INSTANT")
+    rows = world.stack.ledger.operations
+    failed = {"failedRecords": {"key": "lists/failed-records.jsonl", "count": len(odd)}}
+    rows(operation.operation_id).update(actions=[rows.result.set({**(operation.result or {}), **failed})])
+    for source in (("--operation", operation.operation_id), ("--s3", "lists/failed-records.jsonl")):
+        (shown,) = cli.json("redrive", "records", *source, "--yes", "--wait")["operations"]
+        assert exported(world, shown["operationId"]) == odd
 
 
 def test_ids_that_an_override_did_not_find_can_be_asked_for_again(world: World, cli: Commands, tmp_path: Path) -> None:

@@ -133,6 +133,18 @@ def test_another_tag_makes_it_another_redrive(world: World, cli: Commands) -> No
     assert len(world.manifests("a")) == 6
 
 
+def test_a_new_definition_starts_over_because_the_files_of_the_old_one_are_not_what_was_asked_for(
+    world: World, cli: Commands
+) -> None:
+    fill(world, "a")
+    world.define("default", columns=["id"])
+    first = cli.json(*RANGE, "--wait")["operations"]
+    world.define("default", columns=["id", "studyId"])
+    second = cli.json(*RANGE, "--wait")["operations"]
+    assert {o["operationId"] for o in first}.isdisjoint(o["operationId"] for o in second)
+    assert sorted({len(row) for manifest in world.manifests("a") for row in world.rows(manifest)}) == [1, 2]
+
+
 def test_what_is_remembered_but_has_expired_is_said_to_be_done(world: World, cli: Commands) -> None:
     fill(world, "a")
     answer = cli.json(*RANGE, "--wait")

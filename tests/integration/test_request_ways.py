@@ -190,6 +190,40 @@ def test_a_table_that_does_not_occur_gives_no_records_and_the_result_says_so(wor
     assert operation.result["counts"]["records"] == 1
 
 
+def test_the_longest_whitelist_of_tables_that_is_accepted_can_be_committed_too(world: World) -> None:
+    world.define("by-schema", tableBy=["schemaId"], studies=["a", *(f"study-{number}" for number in range(5_000))])
+    world.put_study("a")
+    tables = ["\U0001f980" * 80 + str(number) for number in range(67)]
+    assert 64_000 < len(json.dumps(tables)) <= 65_536
+    (operation,) = world.export(**daily(export="by-schema", tableWhitelist=tables, ignoreLastExportTime=True))
+    assert operation.result is not None
+    assert (operation.state, operation.result["absentTables"]) == (State.SUCCEEDED, tables)
+
+
+@pytest.mark.parametrize("study", ["x" * 601, "\U0001f980" * 51])
+def test_a_study_whose_files_could_have_no_key_is_refused_before_anything_is_written(world: World, study: str) -> None:
+    world.put_study(study)
+    assert refusal(world, **daily()).code == "INVALID_FIELD"
+    assert world.keys("") == []
+
+
+@pytest.mark.parametrize(
+    "study", ["two words", "per%cent", "..", "a\\b", "new\nline", "\uffff", "\U0001f980\u202e", "~+=&?#'"]
+)
+def test_a_study_may_have_any_other_id(world: World, study: str) -> None:
+    world.put_study(study)
+    ids = world.put_records(study, [NOON - timedelta(hours=2)])
+    world.export(**daily())
+    assert world.exported_ids(study) == ids
+
+
+def test_the_note_of_a_refusal_takes_nobodys_request_id(world: World) -> None:
+    world.put_study("a")
+    refusal(world, **daily(studyWhitelist=["nobody"], requestId="r"))
+    keys = world.stack.clients.dynamodb.scan(TableName=world.stack.settings.request_table)["Items"]
+    assert all(len(item["requestId"]["S"]) > 128 for item in keys)
+
+
 def test_the_operations_of_a_request_carry_what_it_said_and_where_it_came_from(world: World) -> None:
     world.put_study("a")
     (sent,) = world.submit(**daily(tag="from a test"))

@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from integration.commands import Commands
+from integration.damage import verify
 from integration.faults import Faults, refused
 from integration.world import NOON, World
 from tidegate.instants import rfc3339
-from tidegate.model import State
+from tidegate.model import Pair, State
 
 END = NOON - timedelta(hours=1)
 
@@ -104,6 +105,25 @@ def test_an_export_that_runs_at_that_moment_cannot_bring_the_watermark_back(
     assert world.watermark("a") is None
     assert world.operation(running).state is State.CANCELLED
     assert len(world.manifests("a")) == 1
+
+
+def test_an_export_that_commits_just_before_the_study_goes_is_explained_by_its_deletion(
+    world: World, cli: Commands, faults: Faults
+) -> None:
+    world.put_study("a")
+    world.submit(exportType="DAILY", endDateTime=rfc3339(END), studyWhitelist=["a"])
+
+    def commit(_number: int, call: Any) -> None:
+        if call.name == "DeleteItem" and call.names("Study"):
+            faults.before = None
+            world.clock.tick(seconds=1)
+            world.work()
+
+    faults.before = commit
+    assert cli("studies", "delete", "a", "--yes").exit_code == 0
+    assert (len(world.manifests("a")), world.watermark("a")) == (1, None)
+    report = verify(world, Pair("default", "a"))
+    assert (report.ok, [remark.code for remark in report.remarks]) == (True, ["CHAIN_CLOSED"])
 
 
 def test_a_study_that_is_made_again_starts_as_new(world: World, cli: Commands) -> None:

@@ -110,9 +110,13 @@ def test_an_old_dead_letter_of_an_operation_that_was_sent_again_since_says_nothi
 
 
 @pytest.mark.parametrize(
-    "body", ["", "null", "[]", "{}", '{"operationId": 7, "pair": "a/b"}', '{"operationId": "", "pair": 1}', "no json"]
+    "body",
+    [
+        *("", "null", "[]", "{}", '{"operationId": 7, "pair": "a/b"}', '{"operationId": "", "pair": 1}', "no json"),
+        *(json.dumps({"operationId": name, "pair": "a/b"}) for name in ("x" * 3000, "\ud800")),
+    ],
 )
-def test_a_dead_letter_that_is_no_work_message_hinders_nothing(world: World, body: str) -> None:
+def test_a_dead_letter_that_is_no_work_message_hinders_nothing(world: World, faults: Faults, body: str) -> None:
     world.put_study("a")
     (operation_id,) = world.submit(**BODY)
     received = world.receive()
@@ -122,6 +126,11 @@ def test_a_dead_letter_that_is_no_work_message_hinders_nothing(world: World, bod
     report = tick(world)
     assert (report.failed, report.errors) == (1, 0)
     assert world.operation(operation_id).state is State.FAILED
+    # DynamoDB refuses a call that names an impossible key, which the emulator does not.
+    looked_for = [call.params["Key"].get("operationId") for call in faults.calls if call.name == "GetItem"]
+    assert {"S": operation_id} in looked_for
+    assert {"S": "x" * 3000} not in looked_for
+    assert {"S": "\ud800"} not in looked_for
 
 
 def test_a_deleted_study_loses_its_watermarks_and_waiting_work_within_two_ticks(world: World) -> None:

@@ -240,14 +240,33 @@ def test_a_later_request_may_overtake_one_that_sleeps_and_neither_repeats_a_reco
     assert world.exported_ids("a") == ids
 
 
-def test_a_watermark_with_a_fraction_of_a_millisecond_fails_the_operation_and_stays(world: World) -> None:
-    world.put_study("a")
-    item = {"studyId": {"S": "a"}, "lastExportDateTime": {"N": "1773140400000.5"}}
+@pytest.mark.parametrize(
+    "stored", [{"N": "1773140400000.5"}, {"N": "1" + "0" * 30}, {"S": "2026-03-10T11:00:00Z"}], ids=str
+)
+def test_what_is_no_watermark_fails_its_own_study_at_once_and_stays(world: World, stored: dict[str, str]) -> None:
+    for study in "ab":
+        world.put_study(study)
+    item = {"studyId": {"S": "a"}, "lastExportDateTime": stored}
     world.stack.clients.dynamodb.put_item(TableName=world.stack.settings.export_time_table, Item=item)
-    (operation,) = world.export(**daily(END))
+    operation, other = world.export(**daily(END))
     assert operation.error is not None
     assert (operation.state, operation.error.code) == (State.FAILED, "BAD_WATERMARK")
+    assert "'a'" in operation.error.remedy
     assert world.watermark_item("a") == item
+    assert (other.state, world.watermark("b")) == (State.SUCCEEDED, END)
+
+
+@pytest.mark.parametrize("attributes", [{}, {"lastExportDateTime": {"S": "x"}}, {"lastExportDateTime": {"N": "0.5"}}])
+def test_a_bad_item_of_a_table_that_was_taken_over_hides_no_other_watermark(
+    world: World, attributes: dict[str, Any]
+) -> None:
+    world.put_study("b")
+    world.export(**daily(END))
+    item = {"studyId": {"S": "a"}, **attributes}
+    world.stack.clients.dynamodb.put_item(TableName=world.stack.settings.export_time_table, Item=item)
+    assert [(found.study, found.at) for found in world.stack.service().watermarks()] == [("b", END)]
+    world.clock.now = NOON
+    assert world.stack.upkeep().run(world.clock()).errors == 0
 
 
 def test_nothing_but_a_commit_and_its_checks_ever_touches_the_table_of_watermarks(world: World, faults: Faults) -> None:

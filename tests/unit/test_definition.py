@@ -237,6 +237,12 @@ def test_what_is_no_object_is_refused(document: object) -> None:
     assert "must be an object" in refused(document).message
 
 
+def test_a_document_that_no_operation_could_carry_is_refused() -> None:
+    with pytest.raises(RejectedError, match="100000 bytes") as caught:
+        validate({**SHORT, "studies": [f"study-{number}" for number in range(10_000)]})
+    assert caught.value.code == "INVALID_FIELD"
+
+
 def test_the_published_schema_takes_the_specified_document_and_refuses_misspellings() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
     document = {**yaml.safe_load(SPECIFIED), "firstExportFrom": "2026-01-01T00:00:00Z"}

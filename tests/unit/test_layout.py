@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import unquote
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.layout import directory, fenced_prefix, percent_encoded, plan_key, work_prefix
+from tidegate.message import STUDY_CHARACTERS, study_id
 from tidegate.model import Kind, Operation, State, Trigger, Window
+from tidegate.partnames import part_key
 
 START = datetime(2026, 3, 8, 23, 0, 0, 1000, tzinfo=UTC)
 END = datetime(2026, 3, 10, tzinfo=UTC)
@@ -92,3 +95,11 @@ def test_private_objects_of_two_operations_claims_requests_and_studies_are_apart
     }
     assert len(keys) == 12
     assert all(key.startswith("work/requests/") for key in keys)
+
+
+def test_the_longest_names_give_a_key_that_s3_takes() -> None:
+    study = "\U0001f980" * (STUDY_CHARACTERS // 12)
+    longest = replace(operation(study_id(study)), export="e" * 64)
+    assert len(part_key(directory(longest, WINDOW), "\U0001f980" * 500, 1_000_000, "jsonl.gz")) <= 1024
+    with pytest.raises(ValueError, match="percent-encoded"):
+        study_id(study + "\U0001f980")

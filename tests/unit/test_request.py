@@ -193,7 +193,9 @@ def test_a_study_whitelist_keeps_its_order_and_counts_each_study_once(field: str
     assert parsed(**DAILY).studies is None
 
 
-@pytest.mark.parametrize("written", [[], "a", {"a": 1}, [""], ["a/b"], [None], [1], ["a", ["b"]], ["x" * 1025]])
+@pytest.mark.parametrize(
+    "written", [[], "a", {"a": 1}, [""], ["a/b"], [None], [1], ["a", ["b"]], ["x" * 601], ["\U0001f980" * 51]]
+)
 @pytest.mark.parametrize("field", ["studyWhitelist", "appWhitelist"])
 def test_any_other_study_whitelist_is_invalid(field: str, written: object) -> None:
     error = refused({**DAILY, field: written})
@@ -207,7 +209,7 @@ def test_a_table_whitelist_goes_with_an_ignored_watermark_or_an_override() -> No
     assert (error.code, "tableWhitelist" in error.message) == ("CONFLICTING_FIELDS", True)
 
 
-@pytest.mark.parametrize("written", [[], "t", [""], [1], [None]])
+@pytest.mark.parametrize("written", [[], "t", [""], [1], [None], [f"table-{n}" for n in range(5000)]])
 def test_any_other_table_whitelist_is_invalid(written: object) -> None:
     error = refused({**DAILY, "ignoreLastExportTime": True, "tableWhitelist": written})
     assert (error.code, "tableWhitelist" in error.message) == ("INVALID_FIELD", True)

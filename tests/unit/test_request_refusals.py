@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -72,6 +73,21 @@ def test_an_unknown_field_is_refused_and_the_likely_one_suggested() -> None:
 )
 def test_what_is_not_exactly_one_json_object_is_malformed(body: str | bytes) -> None:
     assert refused(body).code == "MALFORMED"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "told"),
+    [
+        ("{" + ",".join(f'"k{n}":1' for n in range(20_000)) + "}", "UNKNOWN_FIELD", "k2 is not a field"),
+        ("{" + ",".join(f'"k{n}":1' for n in range(20_000)) + ',"k19999":1}', "MALFORMED", "'k19999' twice"),
+    ],
+    ids=["unknown keys", "a key twice"],
+)
+def test_a_large_bad_body_costs_its_neighbours_in_the_batch_no_time(body: str, code: str, told: str) -> None:
+    begun = time.process_time()
+    error = refused(body)
+    assert (error.code, told in error.message) == (code, True)
+    assert time.process_time() - begun < 2  # it takes 0.1 s; with work for each pair of keys it was a minute
 
 
 def test_the_limit_is_256_kilobytes_of_utf8() -> None:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from tidegate.cli.failures import NotDoneError
 from tidegate.cli.options import examples
 from tidegate.errors import UsageError
 
@@ -48,7 +47,7 @@ def demo() -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Turn what the local stack raises, and its absence, into errors that a person can act on."""
+    """Say what to do where the package of the local stack is missing; its own errors are Tidegate's already."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -59,8 +58,3 @@ def _told() -> Iterator[None]:
             code="NO_LOCAL_STACK",
             remedy="It runs from the project's own folder: run 'make install' there, then .venv/bin/tidegate.",
         ) from error
-    except Exception as error:
-        # By name: importing the class would need the very package that may be missing.
-        if not any(kind.__name__ == "LocalStackError" for kind in type(error).__mro__):
-            raise
-        raise NotDoneError(str(error), code="LOCAL_STACK") from error

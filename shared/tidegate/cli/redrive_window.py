@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -61,7 +62,8 @@ def window(
     """Export a range of time again, a day of a study at a time; no watermark is read or moved.
 
     The days are those of the export's time zone. The same command again goes on where it was: what has succeeded is
-    not exported again, what has failed is retried. Without --wait it stays until the last request is sent.
+    not exported again, what has failed is retried. With a new definition of the export it starts over. Without --wait
+    it stays until the last request is sent.
     """
     session = enter(context, stack_name=stack, json=as_json)
     if start >= end:
@@ -96,7 +98,8 @@ def _messages(
         raise NotFoundError(
             f"There is no export {export_id}.", code="UNKNOWN_EXPORT", remedy="'tidegate exports list' shows them."
         )
-    one = window_message(whole, export=export_id, studies=studies, tables=tables, tag=tag)
+    message = partial(window_message, export=export_id, definition=definition.document, tables=tables, tag=tag)
+    one = message(whole, studies=studies)
     previews = session.service.preview(json.dumps(one), session.now())
     if as_one:
         return [one]
@@ -106,11 +109,7 @@ def _messages(
             f"That would be {len(slices)} days of {len(previews)} studies, more than {MOST_SLICES} operations.",
             remedy="Choose fewer days or studies at a time, or --as-one.",
         )
-    return [
-        window_message(day, export=export_id, studies=[preview.pair.study], tables=tables, tag=tag)
-        for day in slices
-        for preview in previews
-    ]
+    return [message(day, studies=[preview.pair.study]) for day in slices for preview in previews]
 
 
 def _listed(session: Session, messages: Sequence[Mapping[str, Any]]) -> str:

@@ -99,7 +99,7 @@ def delete(
     if not dry_run:
         told = _removed(planned, "that wait or run are cancelled")
         confirm(session, f"Delete the study {printable(study)}? {told}", yes=yes)
-        planned = session.stack.studies.delete(study, actor=actor(), now=session.now())
+        planned = session.stack.studies.delete(study, actor=actor(), clock=session.now)
     if session.json:
         session.print_json({"dryRun": dry_run, **_deletion_json(planned)})
         return

@@ -148,7 +148,7 @@ class OperationRow(StoredOperation):
             cls.error.set(asdict(failure)),
             cls.lastActionAt.set(now),
             cls.dueAt.set(look_at),
-            cls.log.set(cls.log.append([line(now, f"{failure.code}: {failure.message}")])),
+            cls.log.set(_trimmed(cls, operation, line(now, f"{failure.code}: {failure.message}"))),
         ]
         actions.append(cls.retries.set(operation.retries + 1))
         if not counted:
@@ -226,7 +226,7 @@ class OperationRow(StoredOperation):
             cls.expiry.set(expiry),
             cls.due.remove(),
             cls.dueAt.remove(),
-            cls.log.set(cls.log.append([line(now, message)])),
+            cls.log.set(_trimmed(cls, operation, line(now, message))),
             *([cls.error.set(asdict(failure))] if failure else []),
         ]
         transaction.update(
@@ -239,7 +239,7 @@ class OperationRow(StoredOperation):
         actions: list[Action] = [
             cls.dispatch.set(operation.dispatch + 1),
             cls.dueAt.set(look_at),
-            cls.log.set(cls.log.append([line(now, message)])),
+            cls.log.set(_trimmed(cls, operation, line(now, message))),
         ]
         if operation.state is State.SLEEPING:
             actions.append(cls.state.set(State.NOT_STARTED.value))

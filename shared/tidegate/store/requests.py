@@ -12,6 +12,8 @@ from pynamodb.models import Model
 from tidegate.store.binding import ExpiryAttribute, InstantAttribute, conditional, translated
 from tidegate.store.pairs import pack, unpack
 
+LONGEST_REQUEST_ID = 128
+
 
 class RequestRow(Model):
     """`frozen` is the packed JSON of all that acceptance decided; `digest` tells a repeat from another body."""
@@ -84,5 +86,5 @@ class RequestRow(Model):
 
 
 def _refused(request_id: str) -> str:
-    """A key that no request can have: ids hold printable characters only."""
-    return f"refused\n{request_id}"
+    """A key that no request can have: ids have 128 characters at most, this one always more."""
+    return f"refused:{'-' * LONGEST_REQUEST_ID}{request_id}"

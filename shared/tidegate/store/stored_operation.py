@@ -19,6 +19,8 @@ from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.model import Failure, Operation, Progress, State, Window
 from tidegate.store.binding import ExpiryAttribute, InstantAttribute, MillisAttribute, conditional, translated
 
+LONGEST_LINE = 500
+"""Characters of a line of an operation's log; with its longest length that stays far below what a row can hold."""
 LISTING = "operations"
 DUE = "due"
 LEFT = "left"
@@ -231,7 +233,7 @@ class StoredOperation(Model):
 
 def line(at: datetime, text: str) -> str:
     """One line of an operation's log, with its UTC time."""
-    return f"{rfc3339(at)} {text[:2000]}"
+    return f"{rfc3339(at)} {text[:LONGEST_LINE]}"
 
 
 def _split(text: str) -> tuple[datetime, str]:

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.constants import NUMBER
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
+from tidegate.errors import FatalError
 from tidegate.model import DEFAULT_EXPORT, Pair
 from tidegate.store.binding import MillisAttribute, conditional, translated
+
+logger = logging.getLogger(__name__)
+
+UNREADABLE = datetime.min.replace(tzinfo=UTC)
+"""Stands for a value that is no watermark; known by identity."""
+
+
+class LastExportAttribute(MillisAttribute):
+    """A watermark, possibly of a table that was taken over: what is none is UNREADABLE, its row tells whose it is."""
+
+    def get_value(self, value: dict[str, Any]) -> Any:
+        """The stored text of a number; that of any other type is no watermark."""
+        return value.get(NUMBER, "")
+
+    def deserialize(self, value: str) -> datetime:
+        """The instant of a stored text, or UNREADABLE."""
+        try:
+            return super().deserialize(value)
+        except FatalError:
+            return UNREADABLE
 
 
 class WatermarkRow(Model):
     """`studyId` is the study's id for the default export and `exportId/studyId` for any other (SPEC 4)."""
 
     studyId = UnicodeAttribute(hash_key=True)
-    lastExportDateTime = MillisAttribute()
+    lastExportDateTime = LastExportAttribute()
 
     if TYPE_CHECKING:
 
@@ -29,21 +52,35 @@ class WatermarkRow(Model):
 
     @classmethod
     def read(cls, pair: Pair) -> datetime | None:
-        """The watermark of a pair, strongly consistent; None where there is none."""
+        """The watermark of a pair, strongly consistent; None where there is none.
+
+        Raises FatalError (BAD_WATERMARK) where the item holds something else, so that nothing is exported by a guess.
+        """
         with translated(f"reading the watermark of {pair.key}"):
             try:
-                return cls.get(pair.watermark_key, consistent_read=True).lastExportDateTime
+                at = cls.get(pair.watermark_key, consistent_read=True).lastExportDateTime
             except cls.DoesNotExist:
                 return None
+        if at is UNREADABLE:
+            raise FatalError(
+                f"The watermark of {pair.key} is no whole number of epoch milliseconds.",
+                code="BAD_WATERMARK",
+                remedy=f"Correct lastExportDateTime of the item {pair.watermark_key!r}, then retry the operation.",
+            )
+        return at
 
     @classmethod
     def everything(cls) -> Iterator[tuple[Pair, datetime]]:
-        """Every watermark, in no order."""
+        """Every watermark, in no order; what is none is left out and logged, the others count all the same."""
         with translated("reading the table of watermarks"):
             for row in cls.scan():
+                at = row.attribute_values.get("lastExportDateTime", UNREADABLE)
+                if at is UNREADABLE:
+                    logger.warning("the watermark %r is no whole number of epoch milliseconds", row.studyId)
+                    continue
                 export, slash, study = row.studyId.partition("/")
                 pair = Pair(export, study) if slash else Pair(DEFAULT_EXPORT, row.studyId)
-                yield pair, row.lastExportDateTime
+                yield pair, at
 
     @classmethod
     def add_move(cls, transaction: TransactWrite, pair: Pair, before: datetime | None, end: datetime) -> None:

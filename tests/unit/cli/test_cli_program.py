@@ -165,15 +165,14 @@ def test_an_installation_without_the_command_lines_packages_says_what_to_install
 @pytest.fixture
 def local_stack(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Stands in for the package that runs the local stack; what it is called with ends up here."""
-    calls: dict[str, Any] = {}
+    from tidegate_local.errors import LocalStackError
 
-    class LocalStackError(Exception):
-        pass
+    calls: dict[str, Any] = {}
 
     def up(port: int | None = None) -> None:
         calls["up"] = port
         if port == 1:
-            raise LocalStackError("Port 1 cannot be used. Choose another with --port.")
+            raise LocalStackError("Port 1 cannot be used.", remedy="Choose another with --port.")
 
     def run() -> None:
         calls["demo"] = True
