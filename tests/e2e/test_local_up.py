@@ -39,11 +39,11 @@ class Running:
 
 
 @contextmanager
-def running(directory: Path, *options: str) -> Iterator[Running]:
+def running(directory: Path, *options: str, before: tuple[str, ...] = ()) -> Iterator[Running]:
     temporary = directory / "temporary"
     temporary.mkdir(exist_ok=True)
     process = subprocess.Popen(  # noqa: S603  # our own command
-        [TIDEGATE, "local", "up", *options],
+        [*before, TIDEGATE, "local", "up", *options],
         cwd=directory,
         env={**os.environ, "TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
@@ -61,6 +61,17 @@ def running(directory: Path, *options: str) -> Iterator[Running]:
 def up(tmp_path: Path) -> Iterator[Running]:
     with running(tmp_path) as started:
         yield started
+
+
+def test_an_interrupt_ends_it_also_where_a_shell_had_it_ignored(tmp_path: Path) -> None:
+    # What a shell does for a command that it starts in the background.
+    ignoring = ("sh", "-c", 'trap \'\' INT; exec "$0" "$@"')
+    with running(tmp_path, before=ignoring) as up:
+        up.ready_line()
+        up.process.send_signal(signal.SIGINT)
+        up.process.communicate(timeout=30)
+        assert up.process.returncode == 0
+        assert list(up.temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])

@@ -39,16 +39,20 @@ def up(port: int | None = None, *, directory: Path | None = None, auth: bool = F
 
 @contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
-    """Treat SIGTERM as Ctrl-C, so that both clean up."""
+    """Treat SIGTERM as Ctrl-C, so that both clean up.
+
+    SIGINT is asked for too: a shell that starts a command in the background has it ignored, and Python leaves it so.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    previous = signal.signal(signal.SIGTERM, interrupt)
+    previous = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
