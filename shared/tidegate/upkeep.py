@@ -167,7 +167,7 @@ class Upkeep:
                 expiry = self.ledger.expiry(State.SUCCEEDED, now)
                 self.ledger.operations.save_settled(left, now, expiry, "its study was deleted, and its records with it")
         # The event first: a crash between the two then tells the old value twice rather than never.
-        before = self.ledger.watermarks.read(pair)
+        before = self.ledger.watermarks.described(pair)
         self.ledger.history.append(
             f"audit/{pair.key}",
             f"deleted#{rfc3339(now)}",
@@ -176,7 +176,7 @@ class Upkeep:
             {
                 "export": pair.export,
                 "study": pair.study,
-                "watermarkBefore": rfc3339(before) if before else None,
+                "watermarkBefore": before,
             },
         )
         self.ledger.watermarks.remove(pair)

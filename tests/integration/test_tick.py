@@ -154,6 +154,26 @@ def test_a_deleted_study_loses_its_watermarks_and_waiting_work_within_two_ticks(
     assert tick(world).studies_deleted == 0, "it is forgotten once"
 
 
+@pytest.mark.parametrize("stored", [{"S": "yesterday"}, {"N": "0.5"}])
+def test_a_deleted_study_whose_watermark_is_none_is_forgotten_like_the_others(
+    world: World, stored: dict[str, str]
+) -> None:
+    for study in ("a", "b"):
+        world.put_study(study)
+    world.export(**BODY)
+    world.stack.clients.dynamodb.put_item(
+        TableName=world.stack.settings.export_time_table,
+        Item={"studyId": {"S": "a"}, "lastExportDateTime": stored},
+    )
+    for study in ("a", "b"):
+        world.delete_study(study)
+    report = tick(world)
+    assert (report.studies_deleted, report.errors) == (2, 0)
+    assert [world.watermark_item(study) for study in ("a", "b")] == [None, None]
+    events = {event.event: event.details for event in world.stack.ledger.history.query("audit/default/a")}
+    assert events["STUDY_DELETED"]["watermarkBefore"] == "unreadable"
+
+
 def test_a_tick_that_dies_while_it_forgets_a_study_forgets_it_whole_the_next_time(world: World, faults: Faults) -> None:
     number = 0
     while True:

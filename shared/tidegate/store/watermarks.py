@@ -13,6 +13,7 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from tidegate.errors import FatalError
+from tidegate.instants import rfc3339
 from tidegate.model import DEFAULT_EXPORT, Pair
 from tidegate.store.binding import MillisAttribute, conditional, translated
 
@@ -56,17 +57,30 @@ class WatermarkRow(Model):
 
         Raises FatalError (BAD_WATERMARK) where the item holds something else, so that nothing is exported by a guess.
         """
-        with translated(f"reading the watermark of {pair.key}"):
-            try:
-                at = cls.get(pair.watermark_key, consistent_read=True).lastExportDateTime
-            except cls.DoesNotExist:
-                return None
+        at = cls._stored(pair)
         if at is UNREADABLE:
             raise FatalError(
                 f"The watermark of {pair.key} is no whole number of epoch milliseconds.",
                 code="BAD_WATERMARK",
                 remedy=f"Correct lastExportDateTime of the item {pair.watermark_key!r}, then retry the operation.",
             )
+        return at
+
+    @classmethod
+    def described(cls, pair: Pair) -> str | None:
+        """The watermark as an audit event tells it: RFC 3339, or that it is none; None where there is no item."""
+        at = cls._stored(pair)
+        return "unreadable" if at is UNREADABLE else rfc3339(at) if at is not None else None
+
+    @classmethod
+    def _stored(cls, pair: Pair) -> datetime | None:
+        """What the item holds, strongly consistent: an instant, UNREADABLE, or None where there is no item."""
+        with translated(f"reading the watermark of {pair.key}"):
+            try:
+                row = cls.get(pair.watermark_key, consistent_read=True)
+            except cls.DoesNotExist:
+                return None
+        at: datetime = row.attribute_values.get("lastExportDateTime", UNREADABLE)
         return at
 
     @classmethod
@@ -112,11 +126,14 @@ class WatermarkRow(Model):
             transaction.update(cls(pair.watermark_key), actions=[cls.lastExportDateTime.set(after)], condition=still)
 
     @classmethod
-    def remove(cls, pair: Pair) -> datetime | None:
-        """Delete the watermark of a study that is gone; the value it had, None where there was none. Repeatable."""
-        before = cls.read(pair)
+    def remove(cls, pair: Pair) -> None:
+        """Delete the watermark of a study that is gone, whatever the item holds. Repeatable.
+
+        One that moved since it was looked at stays: only a study that was made anew can have moved it.
+        """
+        before = cls._stored(pair)
         if before is None:
-            return None
-        with conditional(f"deleting the watermark of {pair.key}") as removal:
-            cls(pair.watermark_key).delete(condition=cls.lastExportDateTime == before)
-        return None if removal.refused else before
+            return
+        still = cls.studyId.exists() if before is UNREADABLE else cls.lastExportDateTime == before
+        with conditional(f"deleting the watermark of {pair.key}"):
+            cls(pair.watermark_key).delete(condition=still)
