@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from tidegate.engine import Engine
 from tidegate.export import ExportKind
+from tidegate.intact import require_intact
 from tidegate.model import Definition, Kind, Pair
 from tidegate.queues import DeadLetters, WorkQueue
 from tidegate.redrive import DeadQueue
@@ -59,7 +60,10 @@ def clients(settings: Settings, session: boto3.Session | None = None) -> AWSClie
     """Clients for a stack; a test or a command may bring a session of its own."""
     maker = session or boto3.Session()
     make = partial(maker.client, region_name=settings.region, endpoint_url=settings.endpoint_url, config=CONFIG)
-    return AWSClients(make("dynamodb"), make("s3"), make("sqs"))
+    made = AWSClients(make("dynamodb"), make("s3"), make("sqs"))
+    for client in (made.dynamodb, made.s3, made.sqs):
+        require_intact(client)
+    return made
 
 
 def utc_now() -> datetime:
