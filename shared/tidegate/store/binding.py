@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.attributes import Attribute
 from pynamodb.connection import Connection
 from pynamodb.constants import NUMBER, STRING
-from pynamodb.exceptions import PynamoDBException, TransactWriteError
+from pynamodb.exceptions import PynamoDBException, TransactWriteError, VerboseClientError
 from pynamodb.models import Model
 
 from tidegate.awserrors import error_code, translate
@@ -111,12 +111,17 @@ def translated(doing: str) -> Iterator[None]:
                 code="AWS_CONFLICT",
                 remedy="Tidegate tries again later by itself.",
             ) from error
-        cause = error.cause if error.cause is not None else error.__cause__
+        cause = _as_answered(error.cause if error.cause is not None else error.__cause__)
         if isinstance(cause, ClientError | BotoCoreError):
             raise translate(cause, doing) from error
         raise
     except (ClientError, BotoCoreError) as error:
         raise translate(error, doing) from error
+
+
+def _as_answered(cause: BaseException | None) -> BaseException | None:
+    """The error of botocore behind PynamoDB's own, which leaves out the HTTP status: without it, a 5xx looks final."""
+    return cause.__cause__ if isinstance(cause, VerboseClientError) and cause.__cause__ is not None else cause
 
 
 def is_refusal(error: PynamoDBException) -> bool:
