@@ -33,6 +33,8 @@ _TRY_LATER = frozenset(
         # S3 answers these with status 400 or 409 although the same call may work a moment later.
         "BadDigest",
         "ConditionalRequestConflict",
+        # Of an upload that was completed and whose answer got lost; the next attempt begins an upload of its own.
+        "NoSuchUpload",
         "OperationAborted",
         "RequestTimeout",
         "RequestTimeoutException",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tidegate.awserrors import translate
+from tidegate.awserrors import error_code, translate
 from tidegate.errors import RetriableError
 from tidegate.job import Task
 
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 BATCH = 10
 LONGEST_VISIBILITY = 43_200
+_NOT_IN_HAND = frozenset(
+    {
+        "AWS.SimpleQueueService.MessageNotInflight",
+        "InvalidParameterValue",
+        "MessageNotInflight",
+        "ReceiptHandleIsInvalid",
+    }
+)
+"""What SQS says of a message that is visible again, or with somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +72,19 @@ class WorkMessage:
     receipt: str
 
     def hide(self, seconds: int) -> None:
-        """Make the message invisible for so long from now; 0 gives it back to the head of its group."""
+        """Make the message invisible for so long from now; 0 gives it back to the head of its group.
+
+        One that came to another worker meanwhile, because this one was slow, is left to it: the lease keeps them apart,
+        so that is no reason to fail an operation.
+        """
         with translated_sqs("changing a message's visibility"):
-            self.client.change_message_visibility(
-                QueueUrl=self.url, ReceiptHandle=self.receipt, VisibilityTimeout=min(seconds, LONGEST_VISIBILITY)
-            )
+            try:
+                self.client.change_message_visibility(
+                    QueueUrl=self.url, ReceiptHandle=self.receipt, VisibilityTimeout=min(seconds, LONGEST_VISIBILITY)
+                )
+            except ClientError as error:
+                if error_code(error) not in _NOT_IN_HAND:
+                    raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from integration.faults import Call, Faults
+import pytest
+
+from integration.faults import Call, Faults, refused
 from integration.world import Clock, World
 from tidegate.job import LEASE_SECONDS, Budget, Claim, PassResult
 from tidegate.model import Failure, Operation, Outcome, Pair, Progress, State
@@ -72,6 +74,26 @@ def test_passes_go_on_while_there_is_time_and_each_renews_lease_and_visibility(w
     assert kind.seen == [None, *(str(number).encode() for number in range(1, 8))]
     assert world.visibility == [LEASE_SECONDS] * 8, "200 seconds of work, and never 90 without a sign of life"
     assert kind.handed_back == ["cleaned a", "done 8"]
+
+
+@pytest.mark.parametrize("code", ["AWS.SimpleQueueService.MessageNotInflight", "ReceiptHandleIsInvalid"])
+def test_a_pass_that_outlasts_the_visibility_of_its_message_goes_on_under_its_lease(
+    world: World, clock: Clock, faults: Faults, code: str
+) -> None:
+    world.put_study("a")
+    kind = Counting(clock, passes=3, seconds=25)
+    (operation_id,) = world.submit(**BODY)
+    hidden = iter(range(10))
+
+    def after_the_first(call: Call) -> bool:
+        return call.name == "ChangeMessageVisibility" and next(hidden) > 0
+
+    faults.fail(after_the_first, refused(code, "ChangeMessageVisibility"), times=2)
+    verdict = world.work_once(engine=world.engine(kinds={"EXPORT": kind}))
+    operation = world.operation(operation_id)
+    assert verdict is not None
+    assert verdict.acknowledge is True
+    assert (operation.state, operation.error, len(kind.seen)) == (State.SUCCEEDED, None, 3)
 
 
 def test_an_invocation_stops_in_time_to_hand_its_message_back(world: World, clock: Clock) -> None:
