@@ -133,14 +133,14 @@ class Engine:
         job = kind.begin(claim)
         previous = self._load(operation.checkpoint)
         passes = operation.progress.passes
-        stuck = operation.passes_without_progress
+        stuck, attempts = operation.passes_without_progress, operation.attempts
         while True:
             result = job.run(previous, self.budget(min(self.pass_seconds, seconds_left() - self.reserve_seconds)))
             passes += 1
             if result.complete:
                 return self._finish(claim, kind, result, passes)
             advanced = self._store(claim, result, passes, previous)
-            stuck = 0 if advanced else stuck + 1
+            stuck, attempts = (0, 1) if advanced else (stuck + 1, attempts)
             if stuck >= MOST_PASSES_WITHOUT_PROGRESS:
                 raise FatalError(
                     f"{stuck} passes in a row brought nothing further.",
@@ -149,7 +149,7 @@ class Engine:
                 )
             previous = result.state
             if seconds_left() <= 2 * self.reserve_seconds:
-                return self._hand_back(claim, delivery)
+                return self._hand_back(claim, delivery, attempts)
             self.ledger.pairs.renew(claim.lease, self.clock() + timedelta(seconds=LEASE_SECONDS))
             delivery.hide(LEASE_SECONDS)
 
@@ -195,7 +195,7 @@ class Engine:
             raise lost(claim.lease)
         return advanced
 
-    def _hand_back(self, claim: Claim, delivery: Delivery) -> Verdict:
+    def _hand_back(self, claim: Claim, delivery: Delivery, attempts: int) -> Verdict:
         operation = claim.operation
         if operation.returns + 1 >= MOST_RETURNS:
             raise FatalError(
@@ -203,7 +203,7 @@ class Engine:
                 code="TOO_MANY_PASSES",
                 remedy="Split it: export a shorter window, or fewer studies' records, at a time.",
             )
-        if not self.ledger.operations.save_return(operation, self.clock()):
+        if not self.ledger.operations.save_return(operation, attempts - 1, self.clock()):
             raise lost(claim.lease)
         self.ledger.pairs.release(claim.lease)
         delivery.hide(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from integration.faults import Call, Faults, refused
 from integration.world import Clock, World
+from tidegate.errors import RetriableError
 from tidegate.job import LEASE_SECONDS, Budget, Claim, PassResult
 from tidegate.model import Failure, Operation, Outcome, Pair, Progress, State
 
@@ -52,6 +54,16 @@ class Counting:
 
     def clean(self, operation: Operation) -> None:
         self.handed_back.append(f"cleaned {operation.study}")
+
+
+class Away(Counting):
+    """A kind whose AWS does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__(Clock(), passes=1, seconds=0)
+
+    def run(self, previous: bytes | None, budget: Budget) -> PassResult:
+        raise RetriableError(f"No answer after {previous!r} and {budget}.")
 
 
 def invocation(clock: Clock, seconds: float) -> Callable[[], float]:
@@ -179,3 +191,27 @@ def test_progress_resets_what_counts_against_an_operation(world: World, clock: C
     assert (operation.attempts, operation.retries, operation.passes_without_progress) == (0, 0, 0)
     assert operation.last_progress_at == clock()
     assert operation.outcome != Outcome.EXPORTED
+
+
+def test_answers_that_are_lost_do_not_make_an_attempt_or_a_return_count_twice(
+    world: World, clock: Clock, faults: Faults
+) -> None:
+    """Otherwise the five attempts that an operation has would grow, or shrink, with the trouble on the wire."""
+    world.put_study("a")
+    (operation_id,) = world.submit(**BODY)
+    client: Any = world.stack.clients.dynamodb
+
+    def twice(_number: int, call: Call) -> None:
+        if call.name == "UpdateItem" and call.names("Operation"):
+            faults.before = None
+            with suppress(client.exceptions.ConditionalCheckFailedException):
+                client._make_api_call(call.name, dict(call.params))
+            faults.before = twice
+
+    faults.before = twice
+    out_of_time = world.engine(kinds={"EXPORT": Counting(clock, passes=3, seconds=1)})
+    world.work_once(seconds_left=lambda: 0.0, engine=out_of_time)
+    assert (world.operation(operation_id).returns, world.operation(operation_id).attempts) == (1, 0)
+    world.work_once(engine=world.engine(kinds={"EXPORT": Away()}))
+    operation = world.operation(operation_id)
+    assert (operation.retries, operation.attempts) == (1, 0)

@@ -134,16 +134,23 @@ class OperationRow(StoredOperation):
         return cls._ours(operation, actions, "noting the window of")
 
     @classmethod
-    def save_return(cls, operation: Operation, now: datetime) -> bool:
-        """Count one return to the head of the group; the attempt that was counted at the claim is given back."""
-        actions: list[Action] = [cls.returns.add(1), cls.attempts.add(-1), cls.lastActionAt.set(now)]
+    def save_return(cls, operation: Operation, attempts: int, now: datetime) -> bool:
+        """Count one return to the head of the group; `attempts` is without the one that was counted at the claim.
+
+        Both numbers are set, not added to, so that a repeat after a lost answer changes nothing.
+        """
+        counted = [cls.returns.set(operation.returns + 1), cls.attempts.set(attempts)]
+        actions: list[Action] = [*counted, cls.lastActionAt.set(now)]
         return cls._ours(operation, actions, "returning")
 
     @classmethod
     def save_retry(
         cls, operation: Operation, failure: Failure, now: datetime, look_at: datetime, *, counted: bool
     ) -> bool:
-        """Note an error after which the work is tried again. `counted`: it was unexpected and counts as an attempt."""
+        """Note an error after which the work is tried again. `counted`: it was unexpected and counts as an attempt.
+
+        `operation` is as it was just read: its numbers are set anew, so that a repeat after a lost answer counts once.
+        """
         actions: list[Action] = [
             cls.error.set(asdict(failure)),
             cls.lastActionAt.set(now),
@@ -152,7 +159,7 @@ class OperationRow(StoredOperation):
         ]
         actions.append(cls.retries.set(operation.retries + 1))
         if not counted:
-            actions.append(cls.attempts.add(-1))
+            actions.append(cls.attempts.set(operation.attempts - 1))
         return cls._ours(operation, actions, "noting an error of")
 
     @classmethod
