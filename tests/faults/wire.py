@@ -38,7 +38,8 @@ class Size:
     """How much is done: studies, records of a study before each round, kills, and how patient everything is.
 
     `visibility` shortens that of both queues in seconds, so that a process killed before its first call does not hold
-    the run up for the half hour that it may take on AWS. `within` is the time for a round and for becoming quiet.
+    the run up for the half hour that it may take on AWS. `within` is the time for a round and for becoming quiet, `hang`
+    the weight of calls that hang.
     """
 
     studies: int
@@ -46,11 +47,12 @@ class Size:
     kills: int
     visibility: int
     within: float
+    hang: float
     pace: Pace
 
 
-BOUNDED = Size(studies=4, records=(48, 36), kills=3, visibility=12, within=100, pace=Pace(haste=10))
-FULL = Size(studies=30, records=(60, 40), kills=25, visibility=100, within=2400, pace=Pace(haste=1))
+BOUNDED = Size(studies=4, records=(48, 36), kills=3, visibility=12, within=100, hang=0.08, pace=Pace(haste=10))
+FULL = Size(studies=30, records=(60, 40), kills=25, visibility=100, within=2400, hang=0.01, pace=Pace(haste=1))
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Outcome:
 
 def run(size: Size, seed: int, folder: Path, upset: Iterable[Fault] = tuple(Fault)) -> Outcome:
     """Do the whole run in `folder`. `upset` names the faults that have to take place."""
-    dice = Dice(seed, kills=size.kills)
+    dice = Dice(seed, hang=size.hang, kills=size.kills)
     with Proxy(dice, patience=size.pace.read_timeout, attempts=ATTEMPTS) as proxy:
         functions = write_launchers(folder / "functions", proxy.url, size.pace)
         parameters = {"DailyScheduleState": "DISABLED", "FirstExportFrom": FROM}
@@ -108,7 +110,7 @@ def _go_through(outsider: Outsider, proxy: Proxy, outcome: Outcome) -> None:
     outcome.quiet_after = time.monotonic() - began - outcome.seconds
     outcome.records = sum(map(len, due.values()))
     outcome.rows = outsider.operations()
-    outcome.flaws += [*flaws(outsider, due), *_excess(outcome.traffic)]
+    outcome.flaws += [*flaws(outsider, due), *excess(outcome.traffic)]
 
 
 def _rounds(studies: Sequence[str]) -> Iterator[list[dict[str, object]]]:
@@ -140,7 +142,7 @@ def _tick(outsider: Outsider) -> None:
         return
 
 
-def _excess(traffic: Traffic) -> Iterator[str]:
+def excess(traffic: Traffic) -> Iterator[str]:
     """Retries that went beyond the bound."""
     for kind, most in traffic.most_attempts.items():
         if most > ATTEMPTS:

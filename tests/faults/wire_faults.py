@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
@@ -35,10 +35,6 @@ class Fault(StrEnum):
     KILL = "process killed"
 
 
-# A hanging call costs its client's whole patience, so it is rarer; a kill has limits of its own.
-WEIGHTS: Mapping[Fault, float] = {**dict.fromkeys(Fault, 1.0), Fault.HANG: 0.08}
-
-
 def possible(call: Call) -> list[Fault]:
     """What can happen to this call. Only bytes that AWS sends a checksum of are corrupted: TLS guards the rest."""
     faults = [Fault.THROTTLE, Fault.ERROR, Fault.RESET, Fault.TRUNCATE, Fault.DELAY, Fault.HANG]
@@ -66,12 +62,14 @@ class Dice:
 
     `first` is the share of first attempts that meet a fault. Trouble rarely comes alone: of the attempts that follow a
     faulty one the share is `again`, so some calls fail in all their attempts; together that is a fifth. The kinds that
-    were rare so far are preferred. `kills` processes die, one at most in `calls_a_kill` calls.
+    were rare so far are preferred. A hanging call costs its client's whole patience: `hang` is its weight among the
+    others, which have 1. `kills` processes die, one at most in `calls_a_kill` calls.
     """
 
     seed: int
     first: float = 0.14
     again: float = 0.5
+    hang: float = 0.08
     kills: int = 0
     calls_a_kill: int = 100
     thrown: Counter[str] = field(default_factory=Counter)
@@ -88,9 +86,12 @@ class Dice:
         if chance.random() >= (self.again if call.attempt > 1 else self.first):
             return None, chance
         faults = possible(call)
-        (fault,) = chance.choices(faults, [WEIGHTS[fault] / (1 + self.chosen[fault]) for fault in faults])
+        (fault,) = chance.choices(faults, [self._weight(fault) for fault in faults])
         self.chosen[fault] += 1
         return fault, chance
+
+    def _weight(self, fault: Fault) -> float:
+        return (self.hang if fault is Fault.HANG else 1.0) / (1 + self.chosen[fault])
 
     def _kills(self, chance: Random) -> bool:
         number = self.thrown.total()
