@@ -76,7 +76,7 @@ class Engine:
         Never raises for anything that an operation can do wrong; what it does raise (AWS away while the outcome is
         being stored) leaves the message to come back by itself.
         """
-        delivery.hide(LEASE_SECONDS)
+        _stay_hidden(delivery)
         now = self.clock()
         lease = self.ledger.pairs.acquire(task.pair, self.owner, now, now + timedelta(seconds=LEASE_SECONDS))
         if lease is None:
@@ -151,7 +151,7 @@ class Engine:
             if seconds_left() <= 2 * self.reserve_seconds:
                 return self._hand_back(claim, delivery, attempts)
             self.ledger.pairs.renew(claim.lease, self.clock() + timedelta(seconds=LEASE_SECONDS))
-            delivery.hide(LEASE_SECONDS)
+            _stay_hidden(delivery)
 
     def _guard_attempts(self, operation: Operation) -> None:
         if operation.attempts > MOST_ATTEMPTS:
@@ -295,6 +295,18 @@ class Engine:
         self.ledger.pairs.release(claim.lease)
         delivery.hide(wait)
         return Verdict(acknowledge=False, note=f"{failure.code}: {failure.message} Next try in {wait} s.")
+
+
+def _stay_hidden(delivery: Delivery) -> None:
+    """Keep the message from others for another while.
+
+    Not worth stopping for where the queue is away: the lease keeps workers apart, and a message that is given up here
+    stays invisible for as long as the queue says, which is much longer.
+    """
+    try:
+        delivery.hide(LEASE_SECONDS)
+    except RetriableError as error:
+        logger.warning("the message could not be hidden", extra={"reason": error.message})
 
 
 def current_under(claim: Claim, current: Operation) -> Operation:

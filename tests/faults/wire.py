@@ -38,8 +38,8 @@ class Size:
     """How much is done: studies, records of a study before each round, kills, and how patient everything is.
 
     `visibility` shortens that of both queues in seconds, so that a process killed before its first call does not hold
-    the run up for the half hour that it may take on AWS. `within` is the time for a round and for becoming quiet, `hang`
-    the weight of calls that hang.
+    the run up for the half hour that it may take on AWS. `within` is the time for a round and for becoming quiet,
+    `hang` the weight of calls that hang.
     """
 
     studies: int

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from integration.faults import Call, Faults, refused
+from integration.faults import Call, Faults, away, refused
 from integration.world import Clock, World
 from tidegate.errors import RetriableError
 from tidegate.job import LEASE_SECONDS, Budget, Claim, PassResult
@@ -106,6 +106,20 @@ def test_a_pass_that_outlasts_the_visibility_of_its_message_goes_on_under_its_le
     assert verdict is not None
     assert verdict.acknowledge is True
     assert (operation.state, operation.error, len(kind.seen)) == (State.SUCCEEDED, None, 3)
+
+
+def test_a_queue_that_does_not_answer_stops_no_work_that_has_its_lease(
+    world: World, clock: Clock, faults: Faults
+) -> None:
+    world.put_study("a")
+    kind = Counting(clock, passes=3, seconds=25)
+    (operation_id,) = world.submit(**BODY)
+    faults.fail(lambda call: call.name == "ChangeMessageVisibility", away(), times=3)
+    verdict = world.work_once(engine=world.engine(kinds={"EXPORT": kind}))
+    operation = world.operation(operation_id)
+    assert verdict is not None
+    assert verdict.acknowledge is True
+    assert (operation.state, operation.retries, len(kind.seen)) == (State.SUCCEEDED, 0, 3)
 
 
 def test_an_invocation_stops_in_time_to_hand_its_message_back(world: World, clock: Clock) -> None:
