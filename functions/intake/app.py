@@ -18,7 +18,7 @@ from tidegate.bootstrap import Stack
 from tidegate.errors import RejectedError
 from tidegate.instants import floor_millis, from_millis
 from tidegate.model import Request, Trigger
-from tidegate.redrive import is_order, order_of
+from tidegate.orders import is_order, order_of
 from tidegate.request import parse
 from tidegate.schedule import from_schedule
 from tidegate.service import Service

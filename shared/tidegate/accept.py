@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,19 +18,22 @@ from typing import Any
 from tidegate import override
 from tidegate.definition import from_document
 from tidegate.errors import RejectedError, RetriableError
+from tidegate.failed import LIST_MEDIA_TYPE, list_of
 from tidegate.frozen import REMEMBERED, StudyPlan, dispatch, operations_of
 from tidegate.instants import floor_millis, rfc3339
-from tidegate.layout import plan_key
+from tidegate.layout import nowhere_key, plan_key
 from tidegate.message import study_id as checked_study_id
 from tidegate.model import (
     DEFAULT_EXPORT,
     Definition,
+    FailedRecord,
     ObjectRef,
     Request,
     Trigger,
 )
 from tidegate.params import ExportParams
 from tidegate.queues import WorkQueue
+from tidegate.read import NOT_THERE
 from tidegate.request import canonical, check_accepted
 from tidegate.sources import KeyLookup, Source
 from tidegate.store.ledger import Ledger
@@ -51,10 +54,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """What a redrive has of the operation that it repeats: its definition, and where it all began."""
+    """What a redrive has of the operation that it repeats: its definition, and where it all began.
+
+    `plan` is the redrive list of one study's operation, whose ids are that study's wherever they are now.
+    """
 
     definition: Definition
     first: Mapping[str, Any]
+    plan: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ class Acceptance:
     def accept(self, request: Request, origin: Origin, now: datetime, repeated: Repeated | None = None) -> list[str]:
         """The ids of the request's operations, all of them written, and the ready ones sent.
 
-        With `repeated` the definition is that of the operation that is redriven, not the export's newest one.
+        With `repeated` the definition is the one in there, not the export's newest one.
 
         Idempotent under the request's id, also when repeated after a crash at any point. Raises RejectedError with
         SPEC 2's codes; then nothing was written, and the id is still free.
@@ -150,7 +157,9 @@ class Acceptance:
         definition = repeated.definition if repeated else self.definition(request.export)
         end = self.end_of(request, definition, now)
         reference: ObjectRef | None = None
-        if request.override is not None:
+        if repeated and repeated.plan is not None:
+            plans = [StudyPlan(study, repeated.plan) for study in self.studies_of(request, definition)]
+        elif request.override is not None:
             reference, plans = self._plan_override(request.override, request, definition, request_id, digest)
         else:
             plans = [StudyPlan(study) for study in self.studies_of(request, definition)]
@@ -201,15 +210,22 @@ class Acceptance:
         none_found = not owners
         plans = [self._store_plan(request_id, digest, study, found) for study, found in sorted(by_study.items())]
         if missing:
-            stored = self._store_plan(request_id, digest, None, missing)
-            plans.append(StudyPlan(None, stored.plan, filtered, len(missing), none_found))
+            nowhere = self._store_nowhere(request_id, digest, missing)
+            plans.append(StudyPlan(None, nowhere, filtered, len(missing), none_found))
         elif not plans:
             plans.append(StudyPlan(None, None, filtered))
         else:
             plans[0] = StudyPlan(plans[0].study, plans[0].plan, filtered)
         return reference, plans
 
-    def _store_plan(self, request_id: str, digest: str, study: str | None, keys: Sequence[Sequence[str]]) -> StudyPlan:
+    def _store_nowhere(self, request_id: str, digest: str, missing: Iterable[tuple[str, ...]]) -> str:
+        """Store the ids that were found nowhere as a redrive list, which stays as long as nobody removes it."""
+        key = nowhere_key(request_id, digest)
+        failed = (FailedRecord(one, NOT_THERE, "was found nowhere", table=None) for one in missing)
+        self.objects.put(key, list_of(failed), LIST_MEDIA_TYPE)
+        return key
+
+    def _store_plan(self, request_id: str, digest: str, study: str, keys: Sequence[Sequence[str]]) -> StudyPlan:
         key = plan_key(request_id, digest, study)
         self.objects.put(key, json.dumps(keys, ensure_ascii=False).encode(), "application/json")
         return StudyPlan(study, key)

@@ -15,9 +15,9 @@ from decimal import Decimal
 
 from tidegate import commit, deliver, manifest
 from tidegate.definition import from_document
-from tidegate.failed import LIST_NAME, keys_of, too_many
+from tidegate.failed import keys_of, too_many
 from tidegate.job import Budget, Claim, PassResult
-from tidegate.layout import directory, fenced_prefix, work_prefix
+from tidegate.layout import LIST_NAME, directory, fenced_prefix, work_prefix
 from tidegate.model import (
     Definition,
     ExportType,

@@ -13,11 +13,10 @@ from itertools import chain, islice
 from typing import Final
 
 from tidegate.errors import FatalError
+from tidegate.layout import LIST_NAME
 from tidegate.model import JSON, FailedRecord, JSONObject, Part
 from tidegate.pieces import PartStream, Pieces, Spool, Tails
 
-LIST_NAME: Final = "failed-records.jsonl"
-"""Below the directory of the operation's parts."""
 LIST_MEDIA_TYPE: Final = "application/x-ndjson"
 MOST_FAILED = 100_000
 """As many ids as an override may have: a longer list could not be redriven as a whole."""
@@ -66,6 +65,11 @@ def finished(groups: Sequence[FailedRecords], directory: str, pieces: Pieces) ->
     stored = stream.finish()
     file = Part(f"{directory}{LIST_NAME}", "", count, stored.size, stored.sha256, stored.pieces)
     return FailedList(file, _first(groups, pieces))
+
+
+def list_of(records: Iterable[FailedRecord]) -> bytes:
+    """These records as a whole list."""
+    return b"".join(map(_line, records))
 
 
 def keys_of(chunks: Iterable[bytes]) -> list[tuple[str, ...]]:

@@ -88,7 +88,7 @@ def _write(ledger: Ledger, operation: Operation) -> None:
         look_at = operation.start_after
     elif operation.state is State.NOT_STARTED:
         look_at = operation.created_at + SILENCE
-    else:
+    elif not operation.failed_records:
         operation = replace(operation, expiry=ledger.expiry(operation.state, operation.created_at))
     ledger.operations.create(operation, look_at)
 
@@ -96,14 +96,25 @@ def _write(ledger: Ledger, operation: Operation) -> None:
 def _without_study(operation: Operation, plan: StudyPlan) -> Operation:
     """An operation that has nothing to run: no study matched, or it reports the ids that were found nowhere."""
     counts = {"records": 0, "parts": 0, "bytes": 0, "filtered": plan.filtered, "missing": plan.missing}
-    result: JSONObject = {"manifest": None, "receipts": [], "counts": counts, "missing": plan.plan}
+    result: JSONObject = {
+        "manifest": None,
+        "receipts": [],
+        "counts": counts,
+        "failedRecords": {"count": plan.missing, "key": plan.plan},
+    }
     ended = replace(
-        operation, finished_at=operation.created_at, result=result, dispatch=0, start_after=None, state=State.SUCCEEDED
+        operation,
+        finished_at=operation.created_at,
+        result=result,
+        dispatch=0,
+        start_after=None,
+        state=State.SUCCEEDED,
+        failed_records=plan.missing,
     )
     if not plan.missing:
         return replace(ended, outcome=Outcome.NOTHING_NEW, log=((operation.created_at, "no study takes part"),))
     message = (
-        f"{plan.missing} ids of the override file were found nowhere; the list is in the export bucket at {plan.plan}."
+        f"{plan.missing} ids of the override file were found nowhere. They are in {plan.plan}, and left to a person."
     )
     log = ((operation.created_at, message),)
     if plan.none_found:

@@ -12,6 +12,10 @@ from tidegate.model import Operation, Trigger, Window
 
 EXPORTS = "exports/"
 WORK = "work/"
+FAILED = "failed/"
+"""The redrive lists of requests; no lifecycle rule removes them. Those of exports lie beside their parts."""
+LIST_NAME = "failed-records.jsonl"
+"""Every redrive list, below a directory of its own."""
 _WINDOW = re.compile(r"(\d{8}T\d{6}\.\d{3}Z)_(\d{8}T\d{6}\.\d{3}Z)", re.ASCII)
 
 
@@ -64,8 +68,16 @@ def fenced_prefix(operation_id: str, fence: int) -> str:
     return f"{WORK}{operation_id}/{fence:010d}/"
 
 
-def plan_key(request_id: str, digest: str, study: str | None) -> str:
-    """Where the record ids of an override are kept that belong to one study (None: that were found nowhere)."""
-    request = hashlib.sha256(f"{request_id}\x00{digest}".encode()).hexdigest()[:32]
-    name = "missing" if study is None else hashlib.sha256(study.encode()).hexdigest()[:32]
-    return f"{WORK}requests/{request}/{name}.json"
+def plan_key(request_id: str, digest: str, study: str) -> str:
+    """Where the record ids of an override are kept that belong to one study."""
+    name = hashlib.sha256(study.encode()).hexdigest()[:32]
+    return f"{WORK}requests/{_request(request_id, digest)}/{name}.json"
+
+
+def nowhere_key(request_id: str, digest: str) -> str:
+    """The redrive list of the ids of an override that were found nowhere."""
+    return f"{FAILED}{_request(request_id, digest)}/{LIST_NAME}"
+
+
+def _request(request_id: str, digest: str) -> str:
+    return hashlib.sha256(f"{request_id}\x00{digest}".encode()).hexdigest()[:32]

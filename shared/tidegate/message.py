@@ -205,8 +205,9 @@ class RequestMessage(BaseModel):
     override: OverrideKey | None = Field(
         default=None,
         alias="recordIdS3Override",
-        description="Export exactly the record ids in this file, one a line: an S3 key in the export bucket, or"
-        " s3://bucket/key. Implies ignoreLastExportTime; no exportType, startDateTime or endDateTime with it.",
+        description="Export exactly the record ids in this file, one a line, or in the lines of this redrive list:"
+        " an S3 key in the export bucket, or s3://bucket/key. Implies ignoreLastExportTime; no exportType,"
+        " startDateTime or endDateTime with it.",
     )
     override_alias: OverrideKey | None = Field(
         default=None, alias="s3override", description="Alias of recordIdS3Override."

@@ -296,7 +296,7 @@ class Failure:
 class Operation:
     """One long-running piece of work, as stored. `params` is the job's own frozen JSON; the engine never reads it.
 
-    `failed_records` of a succeeded one could not be exported; `redriven_by` is the operation that tries these again.
+    `failed_records` could not be exported or found; `redriven_by` is the operation that tries these again.
     """
 
     operation_id: str
@@ -338,3 +338,8 @@ class Operation:
     def pair(self) -> Pair | None:
         """The (export, study) whose lease this operation needs, None for one that never runs."""
         return Pair(self.export, self.study) if self.export and self.study else None
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether it has failed records that Tidegate or a person must still see to; it does not expire before."""
+        return self.failed_records > 0 and self.expiry is None

@@ -5,7 +5,6 @@ Intake calls `carry_out`; commands use the rest to show what an order would do b
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,16 +13,27 @@ from enum import StrEnum
 from typing import NoReturn
 
 from tidegate.accept import Acceptance, Origin, Repeated
+from tidegate.autoredrive import LOOK_AGAIN as FOLLOW_UP
 from tidegate.autoredrive import origin_of
 from tidegate.definition import from_document
 from tidegate.errors import RejectedError
+from tidegate.failed import keys_of
 from tidegate.frozen import REMEMBERED
 from tidegate.job import Task
 from tidegate.model import Operation, State, Trigger
+from tidegate.orders import (
+    Order,
+    RecordsOrder,
+    RetryOrder,
+    TablesOrder,
+    records_request,
+    redrive_list,
+    tables_request,
+)
 from tidegate.override import MOST_IDS
 from tidegate.params import ExportParams
 from tidegate.queues import WorkQueue
-from tidegate.redrive import OVERRIDES, RetryOrder, TablesOrder, override_text, tables_request
+from tidegate.redrive import OVERRIDES, override_text
 from tidegate.store.binding import conditional
 from tidegate.store.ledger import Ledger, audit
 from tidegate.store.objects import Objects
@@ -53,7 +63,7 @@ class Recovery:
     acceptance: Acceptance
     queue: WorkQueue
 
-    def carry_out(self, order: TablesOrder | RetryOrder, now: datetime) -> list[str]:
+    def carry_out(self, order: Order, now: datetime) -> list[str]:
         """Carry out an order of a command; the ids of the operations that now do it. Raises RejectedError.
 
         An order that is delivered twice is carried out once.
@@ -61,11 +71,12 @@ class Recovery:
         if isinstance(order, RetryOrder):
             return [self._retry(order, now)]
         operation = self.operation(order.operation_id, now)
+        if isinstance(order, RecordsOrder):
+            return self._redrive_records(operation, order, now)
         request = tables_request(operation, order)
         definition = from_document(operation.params["definition"], operation.params["definitionVersion"])
-        origin = Origin(order.request_id, Trigger.REDRIVE, order.actor)
         first = origin_of(operation, ExportParams.of_json(operation.params))
-        return self.acceptance.accept(request, origin, now, Repeated(definition, first))
+        return self.acceptance.accept(request, _origin(order), now, Repeated(definition, first))
 
     def operation(self, operation_id: str, now: datetime) -> Operation:
         """The operation, strongly consistent. Raises RejectedError where there is none, or it has expired."""
@@ -119,30 +130,31 @@ class Recovery:
 
         Raises RejectedError where it has no such list.
         """
-        result = operation.result or {}
-        if result.get("missing"):
-            return _once(json.loads(self._read(result["missing"])))
-        key = (result.get("failedRecords") or {}).get("key")
-        if key is None:
-            raise RejectedError(
-                f"The operation {operation.operation_id} ({operation.state}) has no list of failed records.",
-                code="NO_FAILED_RECORDS",
-                remedy="If it failed as a whole, retry it: "
-                f"'tidegate redrive operation {operation.operation_id}'. Else there is nothing to redrive.",
-            )
-        return _once([json.loads(line)["key"] for line in self._read(key).splitlines()])
+        return keys_of(self.objects.get(redrive_list(operation)))
 
-    def hand_over(self, operation: Operation, redriving: Sequence[Operation], now: datetime) -> bool:
-        """Note that other operations see to all failed records of this one, which then no longer waits for a person.
+    def settle(self, operation: Operation, *, reason: str, actor: str | None, now: datetime) -> None:
+        """Note, with an audit event, that nobody has to see to an operation's failed records any more.
 
-        False where there is nothing to note: it has none, or they were handed over before.
+        Raises RejectedError where it has none, or they are settled.
         """
-        by = next((one for one in redriving if one.study == operation.study), None)
-        if by is None or not operation.failed_records:
-            return False
-        expiry = operation.expiry or self.ledger.expiry(State.SUCCEEDED, now)
-        message = f"a person had the failed records redriven by operation {by.operation_id}"
-        return self.ledger.operations.save_settled(operation, now, expiry, message, redriven_by=by.operation_id)
+        self.check_unsettled(operation)
+        stream = f"audit/{operation.pair.key if operation.pair else operation.export or ''}"
+        details = audit(operation, operation.state, more={"records": operation.failed_records, "reason": reason})
+        self.ledger.history.append(
+            stream, f"{operation.operation_id}#settled", "FAILED_RECORDS_SETTLED", now, {**details, "settledBy": actor}
+        )
+        expiry, by = self.ledger.expiry(operation.state, now), f" by {actor}" if actor else ""
+        self.ledger.operations.save_settled(operation, now, expiry, f"the failed records were settled{by}: {reason}")
+
+    def check_unsettled(self, operation: Operation) -> None:
+        """Raise RejectedError where an operation has no failed records to see to."""
+        redrive_list(operation)
+        if not operation.unsettled:
+            raise RejectedError(
+                f"The failed records of operation {operation.operation_id} are settled.",
+                code="NO_FAILED_RECORDS",
+                remedy="There is nothing to do: 'tidegate operations list --failed-records' shows what is left.",
+            )
 
     def stage(self, keys: Sequence[Sequence[str]], now: datetime, name: str) -> list[str]:
         """Store ids where an override request may name them, as many in a file as one may have; the files' keys.
@@ -156,8 +168,26 @@ class Recovery:
             staged.append(key)
         return staged
 
-    def _read(self, key: str) -> bytes:
-        return b"".join(self.objects.get(key))
+    def _redrive_records(self, operation: Operation, order: RecordsOrder, now: datetime) -> list[str]:
+        """Export an operation's failed records again, with the newest definition: it may be that which was wrong.
+
+        All of them go to one operation of the same study, as in an automatic redrive; those without a study are looked
+        up anew. From then on the tick follows it, unless it leaves some out.
+        """
+        request = records_request(operation, order)
+        first = origin_of(operation, ExportParams.of_json(operation.params))
+        plan = request.override if operation.study is not None else None
+        repeated = Repeated(self.acceptance.definition(request.export), first, plan)
+        ids = self.acceptance.accept(request, _origin(order), now, repeated)
+        if not order.tables and not any(self._filtered(operation_id) for operation_id in ids):
+            why = f"a person had the failed records redriven by operation {ids[0]}"
+            self.ledger.operations.save_redriven(operation, ids[0], now, now + FOLLOW_UP, why)
+        return ids
+
+    def _filtered(self, operation_id: str) -> int:
+        """How many of the ids belong to studies that take no part: nobody sees to those."""
+        made = self.ledger.operations.read(operation_id)
+        return 0 if made is None else int(made.params.get("filtered", 0))
 
     def _retry(self, order: RetryOrder, now: datetime) -> str:
         operation = self.operation(order.operation_id, now)
@@ -191,13 +221,13 @@ class Recovery:
         return operation.operation_id
 
 
+def _origin(order: TablesOrder | RecordsOrder) -> Origin:
+    return Origin(order.request_id, Trigger.REDRIVE, order.actor)
+
+
 def _changed(operation: Operation) -> NoReturn:
     raise RejectedError(
         f"The operation {operation.operation_id} has changed since it was looked at (it is {operation.state}).",
         code="CHANGED_MEANWHILE",
         remedy="Look at it again: 'tidegate operations show' tells what became of it.",
     )
-
-
-def _once(keys: Sequence[Sequence[str] | str]) -> list[tuple[str, ...]]:
-    return list(dict.fromkeys((key,) if isinstance(key, str) else tuple(key) for key in keys))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tidegate.accept import Acceptance, Origin, current_definition
+from tidegate.autoredrive import Fate, fate_of
 from tidegate.definition import from_document
 from tidegate.definition_schema import validate
 from tidegate.errors import RejectedError
@@ -127,12 +128,12 @@ class Service:
     ) -> list[Operation]:
         """Operations that have not expired, newest first, narrowed and at most `limit` of them (None: all).
 
-        `failed_records`: only those with records that could not be exported and that no later redrive has taken over.
+        `failed_records`: only those with records that could not be exported and that no redrive sees to.
         """
-        found = []
-        for operation in self._stored(self.clock()):
+        found, now = [], self.clock()
+        for operation in self._stored(now):
             wanted = state in (None, operation.state) and study in (None, operation.study)
-            if wanted and (not failed_records or self._has_failed_records(operation)):
+            if wanted and (not failed_records or self._waits_for_redrive(operation, now)):
                 found.append(operation)
                 if limit is not None and len(found) >= limit:
                     break
@@ -244,11 +245,11 @@ class Service:
             notes.append(f"would wait until {rfc3339(settled)}")
         return Preview(pair, window, watermark, state, "; ".join(notes))
 
-    def _has_failed_records(self, operation: Operation) -> bool:
-        if not operation.failed_records or operation.redriven_by is None:
-            return operation.failed_records > 0
-        redrive = self.ledger.operations.read(operation.redriven_by)
-        return redrive is not None and redrive.state is State.FAILED
+    def _waits_for_redrive(self, operation: Operation, now: datetime) -> bool:
+        """Whether an operation's failed records are neither settled nor in the hands of a redrive."""
+        if not operation.unsettled or operation.redriven_by is None:
+            return operation.unsettled
+        return fate_of(self.ledger, operation.redriven_by, now) is Fate.FAILED
 
     def _stored(self, now: datetime) -> Iterator[Operation]:
         batch: list[str] = []

@@ -38,6 +38,7 @@ class Settings:
     failed_retention_hours: int = 336
     give_up_after_seconds: int = 21_600
     most_redrives: int = 2
+    redrive_after_seconds: int = 900
 
 
 _TABLES = ("study", "export_time", "export", "operation", "request", "pair", "history", "record")
@@ -67,4 +68,5 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         failed_retention_hours=int(env.get("TIDEGATE_FAILED_RETENTION_HOURS") or 336),
         give_up_after_seconds=int(env.get("TIDEGATE_GIVE_UP_AFTER_SECONDS") or 21_600),
         most_redrives=int(env.get("TIDEGATE_MOST_REDRIVES") or 2),
+        redrive_after_seconds=int(env.get("TIDEGATE_REDRIVE_AFTER_SECONDS") or 900),
     )

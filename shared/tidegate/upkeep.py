@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 MOST_DELETIONS = 3
 MOST_DELETED_SHARE = 0.1
 DEAD_LETTERS_A_TICK = 200
+READ_AT_ONCE = 100
 
 
 @dataclass(slots=True)
@@ -77,16 +78,29 @@ class Upkeep:
         return report
 
     def redrive_failed(self, now: datetime, report: Report) -> None:
-        """Have the records redriven that an operation could not export; see autoredrive.py."""
-        redriving = AutoRedrive(self.ledger, self.queue, self.ledger.settings.most_redrives)
-        for operation_id in list(self.ledger.operations.redrivable_by(now)):
-            operation = self.ledger.operations.read(operation_id)
-            if operation is not None and operation.state is State.SUCCEEDED and operation.redriven_by is None:
+        """Have the records redriven that an operation could not export, and see what became of it; see autoredrive.py.
+
+        What was left to a person is looked at too: its redrive may have been tried again, and have succeeded.
+        """
+        settings, operations = self.ledger.settings, self.ledger.operations
+        after = timedelta(seconds=settings.redrive_after_seconds)
+        redriving = AutoRedrive(self.ledger, self.queue, settings.most_redrives, after)
+        for operation_id in list(operations.redrivable_by(now)):
+            operation = operations.read(operation_id)
+            if operation is not None and operation.failed_records:
                 report.redrives += redriving.see_to(operation, now)
+        for operation in self._left():
+            if operation.redriven_by is not None:
+                redriving.see_to(operation, now)
 
     def count_left(self, now: datetime, report: Report) -> None:  # noqa: ARG002  every task is called alike
         """How many failed records wait for a person, because Tidegate will not redrive them any more."""
         report.failed_records_left = sum(count for _, count in self.ledger.operations.left())
+
+    def _left(self) -> Iterator[Operation]:
+        left = [operation_id for operation_id, _ in self.ledger.operations.left()]
+        for begin in range(0, len(left), READ_AT_ONCE):
+            yield from self.ledger.operations.read_many(left[begin : begin + READ_AT_ONCE]).values()
 
     def send_due(self, now: datetime, report: Report) -> None:
         """Wake what has slept long enough, and send again what nobody has heard of for twice the visibility.
@@ -161,11 +175,11 @@ class Upkeep:
                 report.cancelled += self.ledger.close(
                     operation, State.CANCELLED, now, "cancelled: its study was deleted"
                 )
-        for operation_id, _ in list(self.ledger.operations.left(pair.key)):
-            left = self.ledger.operations.read(operation_id)
-            if left is not None:
-                expiry = self.ledger.expiry(State.SUCCEEDED, now)
-                self.ledger.operations.save_settled(left, now, expiry, "its study was deleted, and its records with it")
+        for operation_id in list(self.ledger.operations.unsettled_of_pair(pair.key)):
+            unsettled = self.ledger.operations.read(operation_id)
+            if unsettled is not None:
+                expiry = self.ledger.expiry(unsettled.state, now)
+                self.ledger.operations.save_settled(unsettled, now, expiry, "its study was deleted")
         # The event first: a crash between the two then tells the old value twice rather than never.
         before = self.ledger.watermarks.described(pair)
         self.ledger.history.append(

@@ -11,7 +11,6 @@ from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate import awserrors
-from tidegate.autoredrive import WAIT
 from tidegate.awserrors import translate
 from tidegate.bootstrap import CONFIG
 from tidegate.engine import LONGEST_BACKOFF_SECONDS, MOST_ATTEMPTS, MOST_RETURNS
@@ -86,7 +85,9 @@ def test_the_numbers_are_those_of_the_code_and_the_template() -> None:
     assert f"FAILED after {defaults['give_up_after_seconds'] // 3600} hours without progress" in TEXT
     assert f"| {MOST_ATTEMPTS} attempts without progress, from 2 s doubling |" in TEXT
     assert f"head of its study's queue, {MOST_RETURNS} times" in TEXT
-    assert f"| {WAIT.total_seconds() / 60:g} minutes after its window, at most" in TEXT
+    assert (
+        f"| {defaults['redrive_after_seconds'] // 60} minutes after its window (`RedriveAfterSeconds`), at most" in TEXT
+    )
     assert f"at most {defaults['most_redrives']} times (`MaxAutomaticRedrives`)" in TEXT
     assert re.search(r"VisibilityTimeout: 720$", template, re.MULTILINE)
     assert "| 5 times, every 720 s |" in TEXT

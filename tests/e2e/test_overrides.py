@@ -23,7 +23,7 @@ def test_an_override_exports_these_ids_in_their_order_and_reports_the_missing(ou
     missing = of_study[None]
     assert missing["outcome"] == "NOTHING_NEW"
     assert missing["result"]["counts"]["missing"] == 1
-    assert "nowhere-to-be-found" in outsider.read(missing["result"]["missing"]).decode()
+    assert "nowhere-to-be-found" in outsider.read(missing["result"]["failedRecords"]["key"]).decode()
     assert [outsider.watermark(study) for study in ("by-id-1", "by-id-2")] == [None, None]
     first = of_study["by-id-1"]
     key = first["result"]["manifest"]["key"]
@@ -61,7 +61,7 @@ def test_an_override_of_ids_that_are_nowhere_fails_and_lists_them(outsider: Outs
     (row,) = outsider.ended(outsider.send({"recordIdS3Override": "ids/none.txt"}))
 
     assert (row["state"], row["study"], row["error"]["code"]) == ("FAILED", None, "OVERRIDE_EMPTY")
-    assert "nothing-2" in outsider.read(row["result"]["missing"]).decode()
+    assert "nothing-2" in outsider.read(row["result"]["failedRecords"]["key"]).decode()
 
 
 def test_a_file_that_changes_after_the_request_changes_nothing(outsider: Outsider) -> None:

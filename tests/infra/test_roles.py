@@ -89,6 +89,7 @@ def test_nobody_may_write_to_studies_records_or_definitions(template: Json, reso
 def test_only_the_worker_writes_files_and_intake_writes_private_ones_alone(template: Json, resolve: Resolve) -> None:
     assert who_may(template, resolve, "s3:PutObject", "ExportBucket/exports/") == {"WorkerRole"}
     assert who_may(template, resolve, "s3:PutObject", "ExportBucket/work/") == {"IntakeRole", "WorkerRole"}
+    assert who_may(template, resolve, "s3:PutObject", "ExportBucket/failed/") == {"IntakeRole"}
 
 
 def test_work_is_sent_by_intake_and_the_tick_only(template: Json, resolve: Resolve) -> None:

@@ -146,6 +146,8 @@ def test_the_bucket_is_versioned_private_tidied_and_outlives_the_stack(template:
     assert rules["abort-incomplete-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
     assert rules["expire-noncurrent-versions"]["NoncurrentVersionExpiration"]
     assert (rules["expire-work"]["Prefix"], rules["expire-work"]["ExpirationInDays"]) == ("work/", 90)
+    assert (rules["expire-overrides"]["Prefix"], rules["expire-overrides"]["ExpirationInDays"]) == ("overrides/", 90)
+    assert not [rule for rule in rules.values() if rule.get("Prefix") == "failed/"], "lists stay while they are listed"
     (statement,) = of_type(template, "AWS::S3::BucketPolicy")["ExportBucketPolicy"]["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
 

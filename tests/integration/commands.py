@@ -15,8 +15,9 @@ from tidegate.cli.app import app
 from tidegate.cli.session import Session
 from tidegate.deadletters import DeadLetterQueue
 from tidegate.errors import RejectedError
+from tidegate.orders import order_of
 from tidegate.recovery import Recovery
-from tidegate.redrive import DeadQueue, order_of
+from tidegate.redrive import DeadQueue
 from tidegate.service import Service
 from tidegate.settings import Settings
 from tidegate.studies import Studies

@@ -89,7 +89,13 @@ def test_ids_found_nowhere_are_listed_in_an_operation_without_a_study(world: Wor
     assert (missing.study, missing.state, missing.outcome) == (None, State.SUCCEEDED, Outcome.NOTHING_NEW)
     assert missing.result is not None
     assert missing.result["counts"]["missing"] == 2
-    assert json.loads(world.text(missing.result["missing"])) == [["gone-1"], ["gone-2"]]
+    key = missing.result["failedRecords"]["key"]
+    assert missing.result["failedRecords"] == {"count": 2, "key": key}
+    assert key.startswith("failed/"), "no lifecycle rule removes it while it is listed"
+    assert [json.loads(line) for line in world.text(key).splitlines()] == [
+        {"key": [record_id], "table": None, "errorCode": "NOT_THERE", "reason": "was found nowhere"}
+        for record_id in ("gone-1", "gone-2")
+    ]
 
 
 def test_a_file_none_of_whose_ids_exists_fails(world: World, ids: dict[str, list[str]]) -> None:

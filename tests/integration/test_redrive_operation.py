@@ -15,7 +15,7 @@ from integration.world import NOON, World
 from tidegate.errors import RejectedError
 from tidegate.instants import rfc3339
 from tidegate.model import Operation, Outcome, State, Window
-from tidegate.redrive import RetryOrder
+from tidegate.orders import RetryOrder
 
 END = NOON - timedelta(hours=2)
 DENIED = refused("AccessDeniedException", "Query")

@@ -7,9 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from integration.commands import Commands
+from integration.spoiled import tick
 from integration.world import NOON, World
 from tidegate.instants import rfc3339
-from tidegate.model import Outcome
+from tidegate.model import Operation, Outcome, State
 
 END = NOON - timedelta(hours=1)
 
@@ -65,20 +66,17 @@ def test_a_file_that_lies_in_s3_is_named_as_it_is(world: World, cli: Commands) -
 def test_the_failed_records_of_an_operation_are_redriven_from_its_list(world: World, cli: Commands) -> None:
     world.put_study("a")
     good, bad = world.put_records("a", [END - timedelta(hours=1), END - timedelta(hours=2)])
-    world.stack.objects.put("lists/failed.jsonl", f'{{"key": ["{bad}"], "table": "", "reason": "x"}}\n'.encode())
-    (operation,) = world.export(exportType="DAILY", endDateTime=rfc3339(END), tag="nightly")
-    rows = world.stack.ledger.operations
-    rows(operation.operation_id).update(
-        actions=[
-            rows.result.set({**(operation.result or {}), "failedRecords": {"key": "lists/failed.jsonl", "count": 1}})
-        ]
-    )
-    answer = cli.json("redrive", "records", "--operation", operation.operation_id, "--yes", "--wait")
+    operation_id = with_list(world, [bad], tag="nightly")
+    answer = cli.json("redrive", "records", "--operation", operation_id, "--yes", "--wait")
     (shown,) = answer["operations"]
     assert exported(world, shown["operationId"]) == [bad]
     assert good not in exported(world, shown["operationId"])
     assert (shown["export"], shown["tag"]) == ("default", "redrive; original: nightly")
-    assert cli.sent[0]["redriveCount"] == 1
+    (order,) = cli.ordered
+    assert answer["sent"] == [order]
+    assert order["redriveRecords"]["operationId"] == operation_id
+    assert world.operation(shown["operationId"]).params["redriveCount"] == 1
+    assert cli.sent == []
 
 
 def test_a_redrive_list_is_a_file_of_ids_too_and_one_odd_id_hinders_no_other(world: World, cli: Commands) -> None:
@@ -87,28 +85,92 @@ def test_a_redrive_list_is_a_file_of_ids_too_and_one_odd_id_hinders_no_other(wor
     for name in odd:
         item = {"id": {"S": name}, "studyId": {"S": "a"}, "uploadedOn": {"N": "1"}}
         world.stack.clients.dynamodb.put_item(TableName="Record", Item=item)
-    lines = "".join(json.dumps({"key": [name], "table": "", "reason": "x"}) + "\n" for name in odd)
-    world.stack.objects.put("lists/failed-records.jsonl", lines.encode())
-    (operation,) = world.export(exportType="INSTANT")
-    rows = world.stack.ledger.operations
-    failed = {"failedRecords": {"key": "lists/failed-records.jsonl", "count": len(odd)}}
-    rows(operation.operation_id).update(actions=[rows.result.set({**(operation.result or {}), **failed})])
-    for source in (("--operation", operation.operation_id), ("--s3", "lists/failed-records.jsonl")):
+    operation_id = with_list(world, odd)
+    for source in (("--operation", operation_id), ("--s3", LIST)):
         (shown,) = cli.json("redrive", "records", *source, "--yes", "--wait")["operations"]
         assert exported(world, shown["operationId"]) == odd
 
 
-def test_ids_that_an_override_did_not_find_can_be_asked_for_again(world: World, cli: Commands, tmp_path: Path) -> None:
+def test_ids_that_an_override_did_not_find_stay_listed_until_they_are_found(
+    world: World, cli: Commands, tmp_path: Path
+) -> None:
     world.put_study("a")
     (known,) = world.put_records("a", [NOON])
-    (tmp_path / "ids.txt").write_text(f"{known}\na-000002\n")
+    (tmp_path / "ids.txt").write_text(f"{known}\na-000002\nnever\n")
     cli.json("redrive", "records", "--file", str(tmp_path / "ids.txt"), "--yes", "--wait")
-    (missing,) = [o for o in world.stack.service().operations() if o.study is None]
-    assert missing.outcome == Outcome.NOTHING_NEW
+    (missing,) = listed(world)
+    assert (missing.study, missing.outcome, missing.failed_records) == (None, Outcome.NOTHING_NEW, 2)
+    world.clock.tick(days=400)
+    assert tick(world).failed_records_left == 2
+    assert [one.operation_id for one in listed(world)] == [missing.operation_id]
     (late,) = world.put_records("a", [NOON])
     assert late == "a-000002"
     answer = cli.json("redrive", "records", "--operation", missing.operation_id, "--yes", "--wait")
-    assert exported(world, answer["operations"][0]["operationId"]) == [late]
+    found = next(shown for shown in answer["operations"] if shown["study"] == "a")
+    assert exported(world, found["operationId"]) == [late]
+    world.clock.tick(minutes=5)
+    assert tick(world).failed_records_left == 1
+    (again,) = listed(world)
+    assert again.operation_id != missing.operation_id
+    assert world.stack.recovery().failed_keys(again) == [("never",)]
+    assert not world.operation(missing.operation_id).unsettled
+
+
+def test_a_file_of_ids_that_are_all_nowhere_is_listed_too_until_a_person_settles_it(
+    world: World, cli: Commands, tmp_path: Path
+) -> None:
+    (tmp_path / "ids.txt").write_text("never\n")
+    cli("redrive", "records", "--file", str(tmp_path / "ids.txt"), "--yes", "--wait")
+    (missing,) = listed(world)
+    assert missing.error is not None
+    assert (missing.state, missing.error.code) == (State.FAILED, "OVERRIDE_EMPTY")
+    assert tick(world).failed_records_left == 1
+    cli.json("redrive", "settle", missing.operation_id, "--reason", "a wrong file", "--yes")
+    assert (listed(world), tick(world).failed_records_left) == ([], 0)
+
+
+def test_ids_of_a_study_that_takes_no_part_keep_the_list_that_they_stand_in(
+    world: World, cli: Commands, tmp_path: Path
+) -> None:
+    (tmp_path / "ids.txt").write_text("a-000001\n")
+    cli("redrive", "records", "--file", str(tmp_path / "ids.txt"), "--yes")
+    (missing,) = listed(world)
+    world.put_study("a", enabled=False)
+    world.put_records("a", [NOON])
+    cli.json("redrive", "records", "--operation", missing.operation_id, "--yes", "--wait")
+    world.clock.tick(minutes=5)
+    assert tick(world).failed_records_left == 1
+    assert [one.operation_id for one in listed(world)] == [missing.operation_id]
+
+
+def test_the_failed_records_of_a_study_that_is_disabled_are_refused(world: World, cli: Commands) -> None:
+    world.put_study("a")
+    operation_id = with_list(world, world.put_records("a", [NOON]))
+    world.put_study("a", enabled=False)
+    assert "STUDY_DISABLED" in cli("redrive", "records", "--operation", operation_id, "--yes").stderr
+
+
+def test_an_operation_has_its_own_export_and_study(cli: Commands) -> None:
+    for option in ("--export", "--study"):
+        assert cli("redrive", "records", "--operation", "x", option, "y", "--yes").exit_code == 2
+
+
+LIST = "lists/failed-records.jsonl"
+
+
+def with_list(world: World, ids: list[str], **request: str) -> str:
+    """An operation that could not export these records; its id."""
+    lines = "".join(json.dumps({"key": [one], "table": "", "errorCode": "x", "reason": "x"}) + "\n" for one in ids)
+    world.stack.objects.put(LIST, lines.encode())
+    (operation,) = world.export(exportType="DAILY", endDateTime=rfc3339(END), **request)
+    rows = world.stack.ledger.operations
+    failed = {**(operation.result or {}), "failedRecords": {"key": LIST, "count": len(ids)}}
+    rows(operation.operation_id).update(actions=[rows.result.set(failed)])
+    return operation.operation_id
+
+
+def listed(world: World) -> list[Operation]:
+    return world.stack.service().operations(failed_records=True)
 
 
 def test_an_operation_without_failed_records_is_an_error_that_says_so(world: World, cli: Commands) -> None:

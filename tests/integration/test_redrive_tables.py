@@ -14,7 +14,7 @@ from integration.world import DEFAULT, NOON, World
 from tidegate.errors import RejectedError
 from tidegate.instants import rfc3339
 from tidegate.model import Operation, State, Trigger, Window
-from tidegate.redrive import TablesOrder
+from tidegate.orders import TablesOrder
 
 END = NOON - timedelta(hours=1)
 THREE_DAYS_BEFORE = END - timedelta(days=3)

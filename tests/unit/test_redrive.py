@@ -1,4 +1,4 @@
-"""What redrives ask for: messages, orders, days, tags, lists of ids."""
+"""What redrives ask for: messages, days, tags, lists of ids."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import itertools
 import json
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tidegate import override
 from tidegate.model import NO_TAG, Window
 from tidegate.redrive import (
-    RetryOrder,
-    TablesOrder,
     days,
-    is_order,
-    order_of,
     override_text,
     records_message,
     tag_of_redrive,
@@ -75,26 +70,6 @@ def test_a_tag_is_prefixed_once_and_stays_a_tag(tag: str) -> None:
 
 def test_the_tag_of_what_had_none() -> None:
     assert tag_of_redrive(NO_TAG) == "redrive; original: (no tag)"
-
-
-@pytest.mark.parametrize(
-    "order",
-    [
-        TablesOrder("01A", ("a", "b"), "cli-1"),
-        TablesOrder("01A", ("a",), "cli-1", tag="t", actor="me"),
-        RetryOrder("01A", 3),
-        RetryOrder("01A", 3, delivery_only=True, send=False, actor="me"),
-    ],
-)
-def test_an_order_survives_its_payload(order: TablesOrder | RetryOrder) -> None:
-    payload = json.loads(json.dumps(order.payload()))
-    assert is_order(payload)
-    assert order_of(payload) == order
-
-
-def test_a_request_and_a_schedule_are_no_orders() -> None:
-    assert not is_order({"exportType": "DAILY"})
-    assert not is_order({"schedule": "arn", "scheduledTime": "2026-01-01T00:00:00Z"})
 
 
 IDS = st.text(min_size=1)

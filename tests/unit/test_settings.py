@@ -57,11 +57,14 @@ def test_numbers_lists_and_the_default_export_are_read() -> None:
             "TIDEGATE_SUCCEEDED_RETENTION_HOURS": "24",
             "TIDEGATE_FAILED_RETENTION_HOURS": "48",
             "TIDEGATE_GIVE_UP_AFTER_SECONDS": "60",
+            "TIDEGATE_MOST_REDRIVES": "0",
+            "TIDEGATE_REDRIVE_AFTER_SECONDS": "0",
             "TIDEGATE_OVERRIDE_BUCKETS": "one, two,,",
             "TIDEGATE_DEFAULT_EXPORT": '{"source": {"table": "T"}}',
         }
     )
     assert (settings.succeeded_retention_hours, settings.failed_retention_hours) == (24, 48)
     assert settings.give_up_after_seconds == 60
+    assert (settings.most_redrives, settings.redrive_after_seconds) == (0, 0)
     assert settings.override_buckets == ("one", "two")
     assert settings.default_export == {"source": {"table": "T"}}

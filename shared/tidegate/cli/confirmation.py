@@ -1,12 +1,42 @@
-"""Ask before something is changed that cannot simply be undone."""
+"""The one way in which a command changes something: show it in a dry run, ask unless --yes was given, then do it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
 import typer
 
 from tidegate.cli.failures import NotDoneError
 from tidegate.cli.session import Session
 from tidegate.errors import UsageError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What was said beforehand: --dry-run, which wins, and --yes."""
+
+    dry_run: bool
+    yes: bool
+
+
+def carry_out(session: Session, consent: Consent, question: str, act: Callable[[], T]) -> T | None:
+    """What `act` gives once somebody has said yes to the question; None in a dry run, which asks and does nothing.
+
+    Raises what `confirm` raises.
+    """
+    if consent.dry_run:
+        return None
+    confirm(session, question, yes=consent.yes)
+    return act()
+
+
+def tell_dry_run(session: Session) -> None:
+    """Say to people that nothing was done."""
+    session.say("Nothing was sent or written. Without --dry-run this is done.")
 
 
 def confirm(session: Session, question: str, *, yes: bool) -> None:

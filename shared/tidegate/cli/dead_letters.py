@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidegate.cli.confirmation import confirm
+from tidegate.cli.confirmation import Consent, carry_out
 from tidegate.cli.definitions import actor
 from tidegate.cli.failures import NOT_DONE, NotFoundError
 from tidegate.cli.options import DryRunOption, JsonOption, StackOption, YesOption, examples, one_of
@@ -18,7 +18,8 @@ from tidegate.errors import RejectedError, TidegateError
 from tidegate.instants import rfc3339
 from tidegate.json_text import readable_fields
 from tidegate.model import State
-from tidegate.redrive import DeadQueue, RetryOrder
+from tidegate.orders import RetryOrder
+from tidegate.redrive import DeadQueue
 
 if TYPE_CHECKING:
     from tidegate.deadletters import DeadLetterQueue, Letter
@@ -153,16 +154,16 @@ def _act(
     if sum((bool(ids), reason is not None, all_)) != 1:
         raise typer.BadParameter("name letters by id, or give --reason, or --all; one of the three.", param_hint="ID")
     found = _look(session, queue, ids or (), reason)
-    results = [{**_json(session, one), "done": False, "error": None} for one in found]
-    if not dry_run and found:
+    question = f"{verb.capitalize()} {len(found)} dead letters{' for good' if dropped else ''}?"
+
+    def act() -> dict[str, TidegateError | None]:
         # Nobody may hold letters back while a person thinks, so they are looked for again after the answer.
-        confirm(session, f"{verb.capitalize()} {len(found)} dead letters{' for good' if dropped else ''}?", yes=yes)
-        errors = _each(session, [one.letter for one in found], dropped=dropped)
-        for result in results:
-            error = errors[result["id"]]
-            result.update(done=error is None, error=error and {"code": error.code, "message": error.message})
-            if error is not None:
-                session.complain(error)
+        return _each(session, [one.letter for one in found], dropped=dropped)
+
+    errors = carry_out(session, Consent(dry_run, yes or not found), question, act)
+    results = [_result(session, one, errors) for one in found]
+    for error in filter(None, (errors or {}).values()):
+        session.complain(error)
     if session.json:
         session.print_json(results)
     else:
@@ -179,6 +180,13 @@ def _act(
             session.say("See what becomes of them with 'tidegate operations list'.")
     if not dry_run and not all(result["done"] for result in results):
         raise typer.Exit(NOT_DONE)
+
+
+def _result(session: Session, found: _Found, errors: Mapping[str, TidegateError | None] | None) -> dict[str, Any]:
+    """One letter as it is shown afterwards, `errors` None in a dry run."""
+    error = (errors or {}).get(found.letter.letter_id)
+    told = error and {"code": error.code, "message": error.message}
+    return {**_json(session, found), "done": errors is not None and error is None, "error": told}
 
 
 def _each(session: Session, letters: Sequence[Letter], *, dropped: bool) -> dict[str, TidegateError | None]:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli.confirmation import confirm
+from tidegate.cli.confirmation import Consent, carry_out
 from tidegate.cli.dead_letters import dead_letters
 from tidegate.cli.definitions import actor
 from tidegate.cli.options import DryRunOption, JsonOption, StackOption, YesOption, examples
 from tidegate.cli.redrive_window import EPILOG as WINDOW_EPILOG
 from tidegate.cli.redrive_window import window
-from tidegate.cli.sending import answer, give_order, new_request_id, send_requests
+from tidegate.cli.sending import (
+    Sent,
+    Words,
+    answer,
+    give_order,
+    new_request_id,
+    redrive_after_consent,
+    send_requests,
+)
 from tidegate.cli.session import Session, enter
 from tidegate.cli.words import count, printable, window_text
 from tidegate.errors import RejectedError
 from tidegate.model import Operation
-from tidegate.redrive import RetryOrder, TablesOrder, records_message, tables_request, tag_of_redrive
+from tidegate.orders import Order, RecordsOrder, RetryOrder, TablesOrder, tables_request
+from tidegate.redrive import records_message
 
 redrive = typer.Typer(
     no_args_is_help=True,
@@ -78,53 +88,87 @@ def records(
     session = enter(context, stack_name=stack, json=as_json)
     if sum(given is not None for given in (file, s3, operation_id)) != 1:
         raise typer.BadParameter("give exactly one of --file, --s3 and --operation.", param_hint="--file")
-    keys, operation = _keys(session, file, operation_id)
-    if keys is not None and not keys:
-        raise RejectedError("There is no id in it.", code="OVERRIDE_EMPTY", remedy="Give one id a line.")
-    what = f"the records of {printable(s3 or '')}" if keys is None else f"{count(len(keys))} records"
-    if not dry_run:
-        confirm(session, f"Export {what} again?", yes=yes)
-    name = new_request_id(session)
-    if s3 is not None:
-        files = [s3]
-    elif dry_run:
-        files = ["overrides/(a new name).txt"]
-    else:
-        files = session.stack.recovery.stage(keys or (), session.now(), name)
-    messages = [
-        records_message(
-            key,
-            new_request_id(session),
-            export=export_id or (operation.export if operation else None),
-            studies=study or (),
-            tables=table or (),
-            tag=tag or (tag_of_redrive(operation.tag) if operation else None),
-            redrive_count=int(operation.params.get("redriveCount", 0)) + 1 if operation else 1,
-        )
-        for key in files
-    ]
-    if dry_run:
-        answer(session, messages, dry_run=True, what=f"Would export {what} again.")
-        return
-    operations = send_requests(session, messages, wait=wait, timeout=timeout)
-    if operation is not None and not study and not table:
-        session.stack.recovery.hand_over(operation, operations, session.now())
-    answer(session, messages, operations, wait=wait, what=f"Asked for {what} again.")
-
-
-def _keys(
-    session: Session, file: Path | None, operation_id: str | None
-) -> tuple[Sequence[Sequence[str]] | None, Operation | None]:
-    """The ids to export, and the operation that could not; None for those in S3, which acceptance reads."""
+    consent = Consent(dry_run, yes)
     if operation_id is not None:
-        operation = session.stack.recovery.operation(operation_id, session.now())
-        return session.stack.recovery.failed_keys(operation), operation
-    if file is None:
-        return None, None
+        if export_id is not None or study:
+            raise typer.BadParameter("the operation has its own; leave out --export and --study.", param_hint="--study")
+        _failed_records(session, operation_id, table or (), tag, consent, wait=wait, timeout=timeout)
+        return
+    keys = None if file is None else _keys(file)
+    what = f"the records of {printable(s3 or '')}" if keys is None else f"{count(len(keys))} records"
+
+    def messages(files: Sequence[str]) -> list[dict[str, Any]]:
+        made = partial(records_message, export=export_id, studies=study or (), tables=table or (), tag=tag)
+        return [made(key, new_request_id(session)) for key in files]
+
+    def send() -> Sent:
+        files = [s3] if s3 else session.stack.recovery.stage(keys or (), session.now(), new_request_id(session))
+        made = messages(files)
+        return Sent(made, send_requests(session, made, wait=wait, timeout=timeout))
+
+    words = Words(f"Export {what} again?", f"Would export {what} again.", f"Asked for {what} again.")
+    planned = Sent(messages([s3 or "overrides/(a new name).txt"]))
+    redrive_after_consent(session, consent, words, planned, send, wait=wait)
+
+
+def _failed_records(
+    session: Session,
+    operation_id: str,
+    tables: Sequence[str],
+    tag: str | None,
+    consent: Consent,
+    *,
+    wait: bool,
+    timeout: float | None,
+) -> None:
+    """Redrive what an operation could not export; its list goes over to the operations that do it."""
+    found = session.stack.recovery.operation(operation_id, session.now())
+    what = f"{count(len(session.stack.recovery.failed_keys(found)))} records of operation {operation_id}"
+    order = RecordsOrder(operation_id, new_request_id(session), tuple(dict.fromkeys(tables)), tag, actor())
+    words = Words(f"Export {what} again?", f"Would export {what} again.", f"Asked for {what} again.")
+    _order(session, order, words, consent, wait=wait, timeout=timeout)
+
+
+def _keys(file: Path) -> Sequence[Sequence[str]]:
     from tidegate import override  # noqa: PLC0415  # brings the AWS libraries
 
     with file.open("rb") as lines:
-        return override.parse(lines), None
+        keys = override.parse(lines)
+    if not keys:
+        raise RejectedError("There is no id in it.", code="OVERRIDE_EMPTY", remedy="Give one id a line.")
+    return keys
+
+
+@redrive.command(epilog=examples('tidegate redrive settle 01KFYMB9W0V2Q6T8X4Z1C3N5P7 --reason "deleted on purpose"'))
+def settle(
+    context: typer.Context,
+    *,
+    operation_id: OperationArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the history.")],
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    stack: StackOption = None,
+) -> None:
+    """Take an operation off the list of failed records: its records are gone for good, or were exported otherwise.
+
+    Nothing is exported. Who did it, and why, is in the history.
+    """
+    session = enter(context, stack_name=stack, json=as_json)
+    if not reason.strip():
+        raise typer.BadParameter("say why, for the history.", param_hint="--reason")
+    recovery = session.stack.recovery
+    found = recovery.operation(operation_id, session.now())
+    recovery.check_unsettled(found)
+    what = f"{count(found.failed_records)} failed records of operation {operation_id}"
+
+    def act() -> Operation:
+        recovery.settle(found, reason=reason, actor=actor(), now=session.now())
+        return recovery.operation(operation_id, session.now())
+
+    settled = carry_out(session, Consent(dry_run, yes), f"Settle {what}? They are not exported.", act)
+    told = f"Would settle {what}." if settled is None else f"Settled {what}."
+    answer(session, [], [settled or found], dry_run=settled is None, what=told)
 
 
 @redrive.command(epilog=examples("tidegate redrive tables --operation 01KFYMB9W0V2Q6T8X4Z1C3N5P7 --table sleep"))
@@ -147,13 +191,9 @@ def tables(
     names = tuple(dict.fromkeys(table))
     order = TablesOrder(operation_id, names, new_request_id(session), tag, actor())
     tables_request(operation, order)
-    what = f"{', '.join(names)} of {operation.study}, {window_text(operation.window)}"
-    if dry_run:
-        answer(session, [order.payload()], dry_run=True, what=f"Would export again: {printable(what)}.")
-        return
-    confirm(session, f"Export again: {printable(what)}?", yes=yes)
-    operations = give_order(session, order.payload(), wait=wait, timeout=timeout)
-    answer(session, [order.payload()], operations, wait=wait, what=f"Asked for again: {printable(what)}.")
+    what = printable(f"{', '.join(names)} of {operation.study}, {window_text(operation.window)}")
+    words = Words(f"Export again: {what}?", f"Would export again: {what}.", f"Asked for again: {what}.")
+    _order(session, order, words, Consent(dry_run, yes), wait=wait, timeout=timeout)
 
 
 @redrive.command(epilog=examples("tidegate redrive operation 01KFYMB9W0V2Q6T8X4Z1C3N5P7 --wait"))
@@ -173,7 +213,7 @@ def operation(
     Its start is found anew, as in any normal run: what a later operation has exported meanwhile is not exported again.
     """
     session = enter(context, stack_name=stack, json=as_json)
-    _retry(session, operation_id, wait=wait, timeout=timeout, dry_run=dry_run, yes=yes, delivery_only=False)
+    _retry(session, operation_id, Consent(dry_run, yes), wait=wait, timeout=timeout, delivery_only=False)
 
 
 @redrive.command(epilog=examples("tidegate redrive delivery 01KFYMB9W0V2Q6T8X4Z1C3N5P7 --wait"))
@@ -203,17 +243,16 @@ def delivery(
     if told is not None:
         answer(session, [], [found], dry_run=dry_run, what=told)
         return
-    _retry(session, operation_id, wait=wait, timeout=timeout, dry_run=dry_run, yes=yes, delivery_only=True)
+    _retry(session, operation_id, Consent(dry_run, yes), wait=wait, timeout=timeout, delivery_only=True)
 
 
 def _retry(
     session: Session,
     operation_id: str,
+    consent: Consent,
     *,
     wait: bool,
     timeout: float | None,
-    dry_run: bool,
-    yes: bool,
     delivery_only: bool,
 ) -> None:
     found = session.stack.recovery.operation(operation_id, session.now())
@@ -221,11 +260,30 @@ def _retry(
     order = RetryOrder(operation_id, found.dispatch, delivery_only=delivery_only, actor=actor())
     failed = f"It failed with {found.error.code}: {found.error.message}" if found.error else "It failed."
     what = f"{'the delivery of ' if delivery_only else ''}operation {operation_id} of study {found.study}"
-    if dry_run:
-        answer(session, [order.payload()], [found], dry_run=True, what=printable(f"Would try again {what}. {failed}"))
-        return
-    confirm(session, printable(f"Try again {what}? {failed}"), yes=yes)
-    operations = give_order(session, order.payload(), wait=wait, timeout=timeout)
-    answer(session, [order.payload()], operations, wait=wait, what=printable(f"Sent again {what}."))
-    if found.error is not None and found.error.code == "DEAD_LETTER":
+    words = Words(
+        printable(f"Try again {what}? {failed}"),
+        printable(f"Would try again {what}. {failed}"),
+        printable(f"Sent again {what}."),
+    )
+    sent = _order(session, order, words, consent, wait=wait, timeout=timeout, shown=[found])
+    if sent and found.error is not None and found.error.code == "DEAD_LETTER":
         session.say("Its old message still lies among the dead letters: 'tidegate redrive dead-letters list'.")
+
+
+def _order(
+    session: Session,
+    order: Order,
+    words: Words,
+    consent: Consent,
+    *,
+    wait: bool,
+    timeout: float | None,
+    shown: Sequence[Operation] = (),
+) -> bool:
+    """Give an order after consent; whether it was given. A dry run shows the operations in `shown`."""
+    payload = order.payload()
+
+    def send() -> Sent:
+        return Sent([payload], give_order(session, payload, wait=wait, timeout=timeout))
+
+    return redrive_after_consent(session, consent, words, Sent([payload], shown), send, wait=wait)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from tidegate.cli import follow
-from tidegate.cli.confirmation import confirm
+from tidegate.cli.confirmation import Consent, carry_out
 from tidegate.cli.definitions import actor
 from tidegate.cli.failures import NOT_DONE, NotFoundError, TimedOutError
 from tidegate.cli.options import DryRunOption, JsonOption, StackOption, YesOption, examples, instant
@@ -23,7 +23,8 @@ from tidegate.cli.session import Session, enter
 from tidegate.cli.words import printable, window_text
 from tidegate.errors import UsageError
 from tidegate.model import DEFAULT_EXPORT, Operation, State, Window
-from tidegate.redrive import MOST_SLICES, RetryOrder, days, window_message
+from tidegate.orders import RetryOrder
+from tidegate.redrive import MOST_SLICES, days, window_message
 
 EPILOG = examples(
     "tidegate redrive window --start 2026-01-01T00:00:00Z --end 2026-02-01T00:00:00Z --study asthma --dry-run",
@@ -70,13 +71,16 @@ def window(
         raise typer.BadParameter("it must be before --end.", param_hint="--start")
     messages = _messages(session, Window(start, end), study or (), table or (), export_id, tag, as_one=as_one)
     what = f"{len(messages)} requests for {window_text(Window(start, end))} of the export {export_id}"
-    if dry_run:
+    feed = _Feed(session, deque(messages), parallel, total=len(messages))
+
+    def send() -> _Feed:
+        with follow.leaving(session, lambda: "The same command again goes on from here."), _shown(feed) as show:
+            feed.run(show, wait=wait)
+        return feed
+
+    if carry_out(session, Consent(dry_run, yes), f"Send {what}?", send) is None:
         answer(session, messages, dry_run=True, what=printable(f"Would send {what}.{_listed(session, messages)}"))
         return
-    confirm(session, f"Send {what}?", yes=yes)
-    feed = _Feed(session, deque(messages), parallel, total=len(messages))
-    with follow.leaving(session, lambda: "The same command again goes on from here."), _shown(feed) as show:
-        feed.run(show, wait=wait)
     answer(session, messages, feed.operations(), wait=wait, what=printable(f"{what}: {feed.summary()}."))
     if feed.refused and not wait:
         raise typer.Exit(NOT_DONE)

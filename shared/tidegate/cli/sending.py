@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import typer
 
 from tidegate import ulid
 from tidegate.cli import follow
+from tidegate.cli.confirmation import Consent, carry_out, tell_dry_run
 from tidegate.cli.export import all_succeeded
 from tidegate.cli.failures import NOT_DONE
 from tidegate.cli.session import Session
@@ -61,6 +63,38 @@ def give_order(
         return _followed(session, operations, poll, started=started, timeout=timeout) if wait else operations
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent, and the operations that it became."""
+
+    messages: Sequence[Mapping[str, Any]]
+    operations: Sequence[Operation] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A redrive for people: the question before it, what a dry run says, and what is said when it is sent."""
+
+    question: str
+    would: str
+    done: str
+
+
+def redrive_after_consent(
+    session: Session, consent: Consent, words: Words, planned: Sent, send: Callable[[], Sent], *, wait: bool
+) -> bool:
+    """Send a redrive unless this is a dry run, and say what was (`planned`: would be) sent; whether it was.
+
+    With `wait` the command fails unless every operation succeeded.
+    """
+    sent = carry_out(session, consent, words.question, send)
+    if sent is None:
+        answer(session, planned.messages, planned.operations, dry_run=True, what=words.would)
+        return False
+    answer(session, sent.messages, sent.operations, wait=wait, what=words.done)
+    return True
+
+
 def answer(
     session: Session,
     sent: Sequence[Mapping[str, Any]],
@@ -99,7 +133,7 @@ def _tell(
     if operations:
         session.out.print(operations_table(operations, session.now(), session.out.width))
     if dry_run:
-        session.say("Nothing was sent or written. Without --dry-run this is done.")
+        tell_dry_run(session)
     elif commands:
         more = f" (and {len(commands) - 1} more)" if len(commands) > 1 else ""
         session.say(f"Follow it with '{commands[0]}'{more}.")

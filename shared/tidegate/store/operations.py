@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
@@ -13,53 +12,12 @@ from pynamodb.transactions import TransactWrite
 from tidegate.instants import rfc3339
 from tidegate.model import Failure, JSONObject, Operation, Progress, State, Window
 from tidegate.store.binding import conditional
-from tidegate.store.stored_operation import DUE, LEFT, StoredOperation, line
-
-LONGEST_LOG = 200
-"""Lines kept of an operation's log; a row holds 400 KB, and nobody reads more."""
+from tidegate.store.failed_records import FailedRecordsRow
+from tidegate.store.stored_operation import DUE, line, trimmed
 
 
-class OperationRow(StoredOperation):
+class OperationRow(FailedRecordsRow):
     """A stored operation and its transitions; SPEC 5 draws the arrows between the states."""
-
-    @classmethod
-    def save_settled(
-        cls, operation: Operation, now: datetime, expiry: datetime, message: str, *, redriven_by: str | None = None
-    ) -> bool:
-        """Note that somebody sees to the failed records, and that the operation now expires like any other.
-
-        False where that has been noted before.
-        """
-        actions: list[Action] = [
-            cls.due.remove(),
-            cls.dueAt.remove(),
-            cls.expiry.set(expiry),
-            cls.log.set(_trimmed(cls, operation, line(now, message))),
-        ]
-        if redriven_by is not None:
-            actions.append(cls.redrivenBy.set(redriven_by))
-        return cls._failed(operation, actions, cls.due.is_in(DUE, LEFT))
-
-    @classmethod
-    def save_left(cls, operation: Operation, now: datetime, why: str) -> bool:
-        """Note that the failed records are left to a person. The operation does not expire before somebody sees to it.
-
-        False where that has been noted before.
-        """
-        actions: list[Action] = [
-            cls.due.set(LEFT),
-            cls.expiry.remove(),
-            cls.log.set(_trimmed(cls, operation, line(now, f"the failed records are left to a person: {why}"))),
-        ]
-        return cls._failed(operation, actions, cls.due == DUE)
-
-    @classmethod
-    def _failed(cls, operation: Operation, actions: list[Action], condition: Condition) -> bool:
-        with conditional(f"noting what becomes of the failed records of {operation.operation_id}") as writing:
-            cls(operation.operation_id).update(
-                actions=actions, condition=condition & (cls.state == State.SUCCEEDED.value)
-            )
-        return not writing.refused
 
     @classmethod
     def claim(cls, operation_id: str, fence: int, now: datetime, look_at: datetime) -> Operation | None:
@@ -155,7 +113,7 @@ class OperationRow(StoredOperation):
             cls.error.set(asdict(failure)),
             cls.lastActionAt.set(now),
             cls.dueAt.set(look_at),
-            cls.log.set(_trimmed(cls, operation, line(now, f"{failure.code}: {failure.message}"))),
+            cls.log.set(trimmed(operation, line(now, f"{failure.code}: {failure.message}"))),
         ]
         actions.append(cls.retries.set(operation.retries + 1))
         if not counted:
@@ -184,16 +142,16 @@ class OperationRow(StoredOperation):
         """Add the operation's end to a transaction.
 
         Normally only a running operation under our fence can end. `sealed`: its window was sealed, so it ends whatever
-        had become of it, except twice. With `failed_records` the tick looks at it once more, to have them redriven.
+        had become of it, except twice. With `failed_records` the tick has them redriven, and the operation does not
+        expire before they are settled.
         """
         actions: list[Action] = [
             cls.state.set(state.value),
             cls.finishedAt.set(now),
             cls.lastActionAt.set(now),
-            cls.expiry.set(expiry),
-            *_failed_actions(cls, failed_records, now),
+            *_end_actions(cls, failed_records, now, expiry),
             cls.checkpoint.remove(),
-            cls.log.set(_trimmed(cls, operation, line(now, message))),
+            cls.log.set(trimmed(operation, line(now, message))),
             cls.error.set(asdict(failure)) if failure else cls.error.remove(),
             *_window_actions(cls, window, watermark_before),
         ]
@@ -233,7 +191,7 @@ class OperationRow(StoredOperation):
             cls.expiry.set(expiry),
             cls.due.remove(),
             cls.dueAt.remove(),
-            cls.log.set(_trimmed(cls, operation, line(now, message))),
+            cls.log.set(trimmed(operation, line(now, message))),
             *([cls.error.set(asdict(failure))] if failure else []),
         ]
         transaction.update(
@@ -246,7 +204,7 @@ class OperationRow(StoredOperation):
         actions: list[Action] = [
             cls.dispatch.set(operation.dispatch + 1),
             cls.dueAt.set(look_at),
-            cls.log.set(_trimmed(cls, operation, line(now, message))),
+            cls.log.set(trimmed(operation, line(now, message))),
         ]
         if operation.state is State.SLEEPING:
             actions.append(cls.state.set(State.NOT_STARTED.value))
@@ -289,7 +247,7 @@ class OperationRow(StoredOperation):
                     cls.lastProgressAt,
                 )
             ),
-            cls.log.set(_trimmed(cls, operation, line(now, message))),
+            cls.log.set(trimmed(operation, line(now, message))),
         ]
         condition = (cls.state == State.FAILED.value) & (cls.dispatch == operation.dispatch)
         transaction.update(cls(operation.operation_id), actions=actions, condition=condition)
@@ -303,21 +261,10 @@ class OperationRow(StoredOperation):
         return not writing.refused
 
 
-def _trimmed(cls: type[OperationRow], operation: Operation, last: str) -> Any:
-    """The log with one more line; where it has grown too long, its middle is dropped and a line says so."""
-    if len(operation.log) < LONGEST_LOG:
-        return cls.log.append([last])
-    kept = [line(at, text) for at, text in operation.log]
-    half = LONGEST_LOG // 2
-    dropped = len(kept) - 2 * half + 1
-    note = line(operation.log[half][0], f"({dropped} lines dropped here)")
-    return [*kept[:half], note, *kept[half + dropped :], last]
-
-
-def _failed_actions(cls: type[OperationRow], failed_records: int, now: datetime) -> list[Action]:
+def _end_actions(cls: type[OperationRow], failed_records: int, now: datetime, expiry: datetime) -> list[Action]:
     if not failed_records:
-        return [cls.due.remove(), cls.dueAt.remove(), cls.failedRecords.remove()]
-    return [cls.due.set(DUE), cls.dueAt.set(now), cls.failedRecords.set(failed_records)]
+        return [cls.due.remove(), cls.dueAt.remove(), cls.failedRecords.remove(), cls.expiry.set(expiry)]
+    return [cls.due.set(DUE), cls.dueAt.set(now), cls.failedRecords.set(failed_records), cls.expiry.remove()]
 
 
 def _window_actions(cls: type[OperationRow], window: Window | None, watermark_before: datetime | None) -> list[Action]:

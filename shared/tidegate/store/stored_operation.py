@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pynamodb.attributes import JSONAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
@@ -19,6 +19,8 @@ from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.model import Failure, Operation, Progress, State, Window
 from tidegate.store.binding import ExpiryAttribute, InstantAttribute, MillisAttribute, conditional, translated
 
+LONGEST_LOG = 200
+"""Lines kept of an operation's log; a row holds 400 KB, and nobody reads more."""
 LONGEST_LINE = 500
 """Characters of a line of an operation's log; with its longest length that stays far below what a row can hold."""
 LISTING = "operations"
@@ -40,7 +42,7 @@ class ListingIndex(GlobalSecondaryIndex["StoredOperation"]):  # type: ignore[no-
 class DueIndex(GlobalSecondaryIndex["StoredOperation"]):  # type: ignore[no-untyped-call]  # as above
     """By when the tick should look at them: operations that are not final, and those with failed records.
 
-    Under the key LEFT those whose failed records Tidegate will not redrive by itself any more.
+    Under the key LEFT those whose failed records are left to a person.
     """
 
     class Meta:
@@ -105,7 +107,10 @@ class StoredOperation(Model):
 
     @classmethod
     def create(cls, operation: Operation, look_at: datetime | None) -> bool:
-        """Write a new operation; False where it is there already (acceptance is being repeated)."""
+        """Write a new operation; False where it is there already (acceptance is being repeated).
+
+        One that is made with failed records has ended, and leaves them to a person.
+        """
         row = cls(
             operation.operation_id,
             kind=operation.kind,
@@ -130,8 +135,9 @@ class StoredOperation(Model):
             result=dict(operation.result) if operation.result is not None else None,
             log=[line(at, text) for at, text in operation.log],
             expiry=operation.expiry,
-            due=DUE if look_at else None,
-            dueAt=look_at,
+            failedRecords=operation.failed_records or None,
+            due=DUE if look_at else LEFT if operation.failed_records else None,
+            dueAt=look_at or (operation.created_at if operation.failed_records else None),
         )
         with conditional(f"writing operation {operation.operation_id}") as writing:
             row.save(condition=cls.operationId.does_not_exist())
@@ -168,26 +174,11 @@ class StoredOperation(Model):
                 yield row.operationId
 
     @classmethod
-    def redrivable_by(cls, now: datetime) -> Iterator[str]:
-        """The ids of operations that succeeded but for some records, which nobody has redriven yet."""
-        succeeded = cls.state == State.SUCCEEDED.value
-        with translated("looking for failed records"):
-            for row in cls.due_index.query(DUE, DueIndex.dueAt <= now, filter_condition=succeeded):
-                yield row.operationId
-
-    @classmethod
-    def left(cls, pair_key: str | None = None) -> Iterator[tuple[str, int]]:
-        """The ids of operations whose failed records wait for a person, and how many these are; of one pair or all."""
-        of_pair = None if pair_key is None else cls.pair == pair_key
-        with translated("counting the failed records that are left"):
-            for row in cls.due_index.query(LEFT, filter_condition=of_pair):
-                yield row.operationId, int(row.failedRecords or 0)
-
-    @classmethod
     def open_of_pair(cls, pair_key: str) -> Iterator[str]:
         """The ids of a pair's operations that are not final."""
+        of_pair = (cls.pair == pair_key) & cls.failedRecords.does_not_exist()
         with translated(f"looking for the waiting work of {pair_key}"):
-            for row in cls.due_index.query(DUE, filter_condition=cls.pair == pair_key):
+            for row in cls.due_index.query(DUE, filter_condition=of_pair):
                 yield row.operationId
 
     def operation(self) -> Operation:
@@ -234,6 +225,17 @@ class StoredOperation(Model):
 def line(at: datetime, text: str) -> str:
     """One line of an operation's log, with its UTC time."""
     return f"{rfc3339(at)} {text[:LONGEST_LINE]}"
+
+
+def trimmed(operation: Operation, last: str) -> Any:
+    """The log with one more line; where it has grown too long, its middle is dropped and a line says so."""
+    if len(operation.log) < LONGEST_LOG:
+        return StoredOperation.log.append([last])
+    kept = [line(at, text) for at, text in operation.log]
+    half = LONGEST_LOG // 2
+    dropped = len(kept) - 2 * half + 1
+    note = line(operation.log[half][0], f"({dropped} lines dropped here)")
+    return [*kept[:half], note, *kept[half + dropped :], last]
 
 
 def _split(text: str) -> tuple[datetime, str]:

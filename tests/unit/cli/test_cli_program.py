@@ -53,6 +53,7 @@ def test_the_commands_are_those_of_the_specification_and_no_others() -> None:
         "redrive delivery",
         "redrive operation",
         "redrive records",
+        "redrive settle",
         "redrive tables",
         "redrive window",
         "studies",
