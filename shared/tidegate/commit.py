@@ -22,6 +22,7 @@ from tidegate.store.binding import conditional
 from tidegate.store.ledger import Ledger, audit, audit_event
 from tidegate.store.objects import Objects
 from tidegate.store.pairs import Head, Lease, lost
+from tidegate.store.watermarks import Mark, described
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def commit(ledger: Ledger, lease: Lease, window: Seal, operation: Operation | No
 def set_watermark(
     ledger: Ledger,
     pair: Pair,
-    before: datetime | None,
+    before: Mark | None,
     after: datetime | None,
     *,
     reason: str,
@@ -111,7 +112,7 @@ def set_watermark(
     details = {
         "export": pair.export,
         "study": pair.study,
-        "watermarkBefore": rfc3339(before) if before else None,
+        "watermarkBefore": described(before),
         "watermarkAfter": rfc3339(after) if after else None,
         "reason": reason,
         "actor": actor,

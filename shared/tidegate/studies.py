@@ -40,33 +40,33 @@ class Studies:
         """Every study, by id."""
         return sorted(self.ledger.studies.everything(), key=lambda study: study.study_id)
 
-    def put(
-        self, study: str, *, enabled: bool | None, custom_schedule: bool | None, actor: str | None, now: datetime
+    def planned(
+        self, study: str, *, enabled: bool | None = None, custom_schedule: bool | None = None, known: bool = False
     ) -> Study:
-        """Make a study, or change one; what is None stays as it is, and is SPEC 8's default in a new one.
+        """A study as it would be after a change; reads only. What is None stays, and is SPEC 8's default in a new one.
 
-        Other attributes of its item are left alone. Raises RejectedError for an id that cannot be one.
+        Raises RejectedError for an id that cannot be one, and with `known` for a study that is not there.
         """
         try:
             checked_study_id(study)
         except ValueError as error:
             raise RejectedError(f"The study id {study[:80]!r} {error}.", remedy="Choose another id.") from None
-        old = self.ledger.studies.of_ids([study]).get(study, Study(study, enabled=True, custom_schedule=False))
-        new = Study(
+        found = self.ledger.studies.of_ids([study])
+        if known and study not in found:
+            raise _unknown(study)
+        old = found.get(study, Study(study, enabled=True, custom_schedule=False))
+        return Study(
             study,
             old.enabled if enabled is None else enabled,
             old.custom_schedule if custom_schedule is None else custom_schedule,
         )
-        self.ledger.studies.put(new)
-        details = {"enabled": new.enabled, "usesCustomExportSchedule": new.custom_schedule}
-        self._note(study, "STUDY_PUT", details, actor, now)
-        return new
 
-    def enable(self, study: str, *, enabled: bool, actor: str | None, now: datetime) -> Study:
-        """Let a study take part, or leave it out. Raises RejectedError UNKNOWN_STUDY."""
-        if not self.ledger.studies.is_there(study):
-            raise _unknown(study)
-        return self.put(study, enabled=enabled, custom_schedule=None, actor=actor, now=now)
+    def put(self, study: Study, *, actor: str | None, now: datetime) -> Study:
+        """Make a study, or change one, as `planned`; other attributes of its item are left alone."""
+        self.ledger.studies.put(study)
+        details = {"enabled": study.enabled, "usesCustomExportSchedule": study.custom_schedule}
+        self._note(study.study_id, "STUDY_PUT", details, actor, now)
+        return study
 
     def deletion(self, study: str) -> Deletion:
         """What deleting a study would remove; reads only. Raises RejectedError where there is nothing of that name."""

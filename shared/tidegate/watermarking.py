@@ -14,18 +14,20 @@ from tidegate.errors import RejectedError
 from tidegate.instants import floor_millis, rfc3339
 from tidegate.model import DEFAULT_EXPORT, Pair, State, Window
 from tidegate.store.ledger import Ledger
+from tidegate.store.watermarks import Mark, described
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """A watermark's move from `before` to `after` (None: no watermark), as it would be at the moment of asking.
 
+    `before` may be Unreadable, an item that holds no watermark: then the move puts it right.
     `repeated` is the range whose records the next export would export again, `skipped` the one that no export would
     cover any more; at most one of them is set. `obstacles` says what forbids the move unless it is forced.
     """
 
     pair: Pair
-    before: datetime | None
+    before: Mark | None
     after: datetime | None
     repeated: Window | None
     skipped: Window | None
@@ -45,7 +47,7 @@ class Watermarking:
         study or export, nothing to delete.
         """
         after = None if after is None else floor_millis(after)
-        before = self.ledger.watermarks.read(pair)
+        before = self.ledger.watermarks.mark(pair)
         if after is not None and after > now:
             raise RejectedError(
                 f"{rfc3339(after)} is in the future (it is {rfc3339(now)} now): records would be skipped that are yet"
@@ -61,8 +63,10 @@ class Watermarking:
             )
         if after is not None:
             self._check_pair(pair)
-        repeated = Window(after, before) if before and after and after < before else None
-        skipped = Window(before, after) if before and after and before < after else None
+        repeated = skipped = None
+        if isinstance(before, datetime) and after is not None:
+            repeated = Window(after, before) if after < before else None
+            skipped = Window(before, after) if before < after else None
         return Change(pair, before, after, repeated, skipped, self._obstacles(pair, now))
 
     def apply(self, change: Change, *, reason: str, actor: str | None, force: bool, now: datetime) -> None:
@@ -80,10 +84,10 @@ class Watermarking:
             self.ledger, change.pair, change.before, change.after, reason=reason, actor=actor, force=force, now=now
         ):
             return
-        found = self.ledger.watermarks.read(change.pair)
+        found = self.ledger.watermarks.mark(change.pair)
         if found != change.before:
             raise RejectedError(
-                f"The watermark of {change.pair.key} is now {rfc3339(found) if found else 'gone'}: somebody moved it.",
+                f"The watermark of {change.pair.key} is now {described(found) or 'gone'}: somebody moved it.",
                 code="WATERMARK_CHANGED",
                 remedy="Look again, and give the command again if you still want it.",
             )

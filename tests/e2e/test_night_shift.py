@@ -72,7 +72,7 @@ def test_a_range_of_days_is_an_operation_a_day_and_the_same_again_sends_nothing(
 
 
 def test_a_watermark_is_moved_back_with_a_reason_and_the_next_export_repeats(outsider: Outsider) -> None:
-    outsider.told("studies", "put", "night-mark")
+    outsider.told("studies", "put", "night-mark", "--yes")
     outsider.put_records(*(record("night-mark", day[8:10], day) for day in (DAY_0, DAY_1)))
     outsider.export_daily("night-mark", DAY_2)
     shown = outsider.told("watermark", "set", "night-mark", "--to", DAY_0, "--reason", "a test", "--yes")
@@ -93,7 +93,7 @@ def test_a_refused_request_is_sent_again_from_the_dead_letters_once_its_study_is
     ]
     assert letter["reason"] == "UNKNOWN_STUDY"
     assert json.loads(outsider.told("redrive", "dead-letters", "show", letter["id"])["body"]) == body
-    outsider.told("studies", "put", "night-late")
+    outsider.told("studies", "put", "night-late", "--yes")
     (result,) = outsider.told("redrive", "dead-letters", "send", letter["id"], "--yes")
     assert result["done"] is True
 
@@ -106,10 +106,10 @@ def test_a_refused_request_is_sent_again_from_the_dead_letters_once_its_study_is
 
 
 def test_a_deleted_study_loses_its_watermark_at_once(outsider: Outsider) -> None:
-    outsider.told("studies", "put", "night-gone")
+    outsider.told("studies", "put", "night-gone", "--yes")
     outsider.export_daily("night-gone", DAY_2)
     assert outsider.watermark("night-gone") is not None
-    assert outsider.told("studies", "disable", "night-gone")["enabled"] is False
+    assert outsider.told("studies", "disable", "night-gone", "--yes")["enabled"] is False
     shown = outsider.told("studies", "delete", "night-gone", "--yes")
     assert [mark["export"] for mark in shown["watermarks"]] == ["default"]
     assert outsider.watermark("night-gone") is None

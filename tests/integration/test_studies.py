@@ -20,9 +20,10 @@ def daily(world: World, study: str, **more: Any) -> None:
 
 
 def test_put_makes_a_study_that_takes_part_at_once(world: World, cli: Commands) -> None:
-    made = cli.json("studies", "put", "a")
-    assert made == {"studyId": "a", "enabled": True, "usesCustomExportSchedule": False}
-    assert cli.json("studies", "list") == [made]
+    made = cli.json("studies", "put", "a", "--yes")
+    study = {"studyId": "a", "enabled": True, "usesCustomExportSchedule": False}
+    assert made == {"dryRun": False, **study}
+    assert cli.json("studies", "list") == [study]
     (operation,) = world.export(exportType="INSTANT")
     assert operation.study == "a"
 
@@ -30,8 +31,9 @@ def test_put_makes_a_study_that_takes_part_at_once(world: World, cli: Commands) 
 def test_put_changes_only_what_is_given_and_leaves_other_attributes_alone(world: World, cli: Commands) -> None:
     table = world.stack.settings.study_table
     world.stack.clients.dynamodb.put_item(TableName=table, Item={"studyId": {"S": "a"}, "owner": {"S": "x"}})
-    cli.json("studies", "put", "a", "--custom-schedule")
-    assert cli.json("studies", "put", "a", "--disabled") == {
+    cli.json("studies", "put", "a", "--custom-schedule", "--yes")
+    assert cli.json("studies", "put", "a", "--disabled", "--yes") == {
+        "dryRun": False,
         "studyId": "a",
         "enabled": False,
         "usesCustomExportSchedule": True,
@@ -43,25 +45,46 @@ def test_put_changes_only_what_is_given_and_leaves_other_attributes_alone(world:
 def test_disable_and_enable(world: World, cli: Commands) -> None:
     world.put_study("a")
     daily(world, "a")
-    assert cli.json("studies", "disable", "a")["enabled"] is False
+    assert cli.json("studies", "disable", "a", "--yes")["enabled"] is False
     (nothing,) = world.export(exportType="INSTANT")
     assert nothing.study is None
     assert world.watermark("a") == END, "its watermark stays"
-    assert cli.json("studies", "enable", "a")["enabled"] is True
-    assert "nobody" in cli("studies", "enable", "nobody").stderr
-    assert cli("studies", "disable", "nobody").exit_code == 1
+    assert cli.json("studies", "enable", "a", "--yes")["enabled"] is True
+    assert "nobody" in cli("studies", "enable", "nobody", "--yes").stderr
+    assert cli("studies", "disable", "nobody", "--yes").exit_code == 1
+
+
+def test_a_dry_run_shows_the_study_as_it_would_be_and_without_a_yes_nothing_is_changed(
+    world: World, cli: Commands
+) -> None:
+    for command in (("put", "new", "--custom-schedule"), ("put", "a", "--disabled"), ("disable", "a")):
+        world.put_study("a")
+        dry = cli.json("studies", *command, "--dry-run")
+        assert (dry["dryRun"], dry["studyId"]) == (True, command[1])
+        assert "--yes" in cli("studies", *command).stderr
+        assert cli("studies", *command).exit_code == 2
+        assert [study["studyId"] for study in cli.json("studies", "list")] == ["a"]
+        assert cli.json("studies", "list")[0]["enabled"] is True
+    world.put_study("a", enabled=False)
+    assert "a would be enabled." in cli("studies", "enable", "a", "--dry-run").stdout
+    cli.somebody = True
+    assert cli("studies", "enable", "a", typed="n\n").exit_code == 1
+    assert cli.json("studies", "list")[0]["enabled"] is False
+    assert cli("studies", "enable", "a", typed="y\n").exit_code == 0
+    assert cli.json("studies", "list")[0]["enabled"] is True
+    assert [row.event for row in world.stack.ledger.history.query("config/studies/a")] == ["STUDY_PUT"]
 
 
 def test_an_id_that_cannot_be_one_is_refused(cli: Commands) -> None:
-    result = cli("studies", "put", "a/b")
+    result = cli("studies", "put", "a/b", "--yes")
     assert result.exit_code == 1
     assert "must not hold a slash" in result.stderr
 
 
 def test_each_change_stands_in_the_history(world: World, cli: Commands) -> None:
-    cli.json("studies", "put", "a")
+    cli.json("studies", "put", "a", "--yes")
     world.clock.tick(seconds=1)
-    cli.json("studies", "disable", "a")
+    cli.json("studies", "disable", "a", "--yes")
     world.clock.tick(seconds=1)
     cli.json("studies", "delete", "a", "--yes")
     events = [row.event for row in world.stack.ledger.history.query("config/studies/a")]
@@ -131,7 +154,7 @@ def test_a_study_that_is_made_again_starts_as_new(world: World, cli: Commands) -
     ids = world.put_records("a", [END - timedelta(hours=2)])
     daily(world, "a")
     cli.json("studies", "delete", "a", "--yes")
-    cli.json("studies", "put", "a")
+    cli.json("studies", "put", "a", "--yes")
     (operation,) = world.export(exportType="DAILY", endDateTime=rfc3339(END + timedelta(minutes=30)))
     assert operation.watermark_before is None
     assert operation.progress.records == len(ids)

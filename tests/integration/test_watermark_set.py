@@ -219,3 +219,59 @@ def test_set_to_where_it_stands_already_nothing_is_written(world: World, cli: Co
     assert result.exit_code == 0
     assert "It stands there already." in result.stdout
     assert events(world) == []
+
+
+UNREADABLE = [{"S": "1772020800000"}, {"N": "1772020800000.5"}, {"BOOL": True}, {"L": [{"N": "1"}]}, None]
+KINDS = ["text", "fraction", "boolean", "list", "nothing"]
+
+
+def spoil(world: World, key: str, value: Any) -> None:
+    """Put an item into the table of watermarks that holds none."""
+    item = {"studyId": {"S": key}, **({} if value is None else {"lastExportDateTime": value})}
+    world.stack.clients.dynamodb.put_item(TableName=world.stack.settings.export_time_table, Item=item)
+
+
+@pytest.mark.parametrize("value", UNREADABLE, ids=KINDS)
+def test_an_item_that_holds_no_watermark_is_put_right_and_the_failed_export_goes_on_from_there(
+    world: World, cli: Commands, value: Any
+) -> None:
+    world.put_study("a")
+    (record,) = world.put_records("a", [BACK + timedelta(hours=1)])
+    spoil(world, "a", value)
+    (operation,) = world.export(exportType="DAILY", endDateTime=rfc3339(END))
+    assert operation.error is not None
+    assert operation.error.code == "BAD_WATERMARK"
+    assert "tidegate watermark set a --export default" in operation.error.remedy
+    assert "default a: unreadable to 2026-03-10 06:00:00Z." in cli(*set_to(BACK, "--dry-run")).stdout
+    shown = cli.json(*set_to(BACK, "--yes"))
+    assert (shown["unreadable"], shown["watermarkBefore"], shown["lastExportDateTime"]) == (True, None, rfc3339(BACK))
+    assert world.watermark("a") == BACK
+    ((_, details),) = events(world)
+    assert (details["watermarkBefore"], details["watermarkAfter"]) == ("unreadable", rfc3339(BACK))
+    cli.json("redrive", "operation", operation.operation_id, "--yes", "--wait")
+    assert world.exported_ids("a") == [record]
+
+
+@pytest.mark.parametrize("value", UNREADABLE, ids=KINDS)
+def test_an_item_that_holds_no_watermark_can_be_deleted(world: World, cli: Commands, value: Any) -> None:
+    world.put_study("a")
+    spoil(world, "a", value)
+    assert cli.json("watermark", "delete", "a", "--reason", "anew", "--yes")["unreadable"] is True
+    assert world.watermark_item("a") is None
+
+
+def test_several_items_that_hold_none_are_put_right_one_by_one_and_a_move_meanwhile_wins(
+    world: World, cli: Commands
+) -> None:
+    world.put_study("a")
+    world.define("partner")
+    for key in ("a", "partner/a"):
+        spoil(world, key, {"S": "odd"})
+    planned = cli.watermarking.plan(PAIR, BACK, world.clock())
+    spoil(world, "a", {"S": "odder"})
+    with pytest.raises(RejectedError) as caught:
+        cli.watermarking.apply(planned, reason="x", actor=None, force=False, now=world.clock())
+    assert caught.value.code == "WATERMARK_CHANGED"
+    cli.json(*set_to(BACK, "--yes"))
+    cli.json(*set_to(BACK, "--export", "partner", "--yes"))
+    assert [world.watermark("a"), world.watermark("a", "partner")] == [BACK, BACK]

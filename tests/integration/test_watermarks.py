@@ -251,7 +251,7 @@ def test_what_is_no_watermark_fails_its_own_study_at_once_and_stays(world: World
     operation, other = world.export(**daily(END))
     assert operation.error is not None
     assert (operation.state, operation.error.code) == (State.FAILED, "BAD_WATERMARK")
-    assert "'a'" in operation.error.remedy
+    assert "watermark set a --export default" in operation.error.remedy
     assert world.watermark_item("a") == item
     assert (other.state, world.watermark("b")) == (State.SUCCEEDED, END)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tidegate.cli.confirmation import confirm
+from tidegate.cli.confirmation import Consent, carry_out, tell_dry_run
 from tidegate.cli.definitions import actor
 from tidegate.cli.options import DryRunOption, JsonOption, StackOption, YesOption, examples
 from tidegate.cli.session import Session, enter
@@ -51,33 +51,45 @@ def put(
         bool | None,
         typer.Option("--custom-schedule/--no-custom-schedule", help="With one it is exported only when named."),
     ] = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
     stack: StackOption = None,
 ) -> None:
     """Make a study, or change one. What is not given stays as it is."""
     session = enter(context, stack_name=stack, json=as_json)
-    made = session.stack.studies.put(
-        study, enabled=enabled, custom_schedule=custom_schedule, actor=actor(), now=session.now()
-    )
-    _tell(session, made)
+    planned = session.stack.studies.planned(study, enabled=enabled, custom_schedule=custom_schedule)
+    _put(session, planned, Consent(dry_run, yes))
 
 
 @studies.command(epilog=examples("tidegate studies enable asthma"))
 def enable(
-    context: typer.Context, *, study: StudyArgument, as_json: JsonOption = False, stack: StackOption = None
+    context: typer.Context,
+    *,
+    study: StudyArgument,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    stack: StackOption = None,
 ) -> None:
     """Let a study take part again; its next export goes on from its watermark."""
     session = enter(context, stack_name=stack, json=as_json)
-    _tell(session, session.stack.studies.enable(study, enabled=True, actor=actor(), now=session.now()))
+    _put(session, session.stack.studies.planned(study, enabled=True, known=True), Consent(dry_run, yes))
 
 
 @studies.command(epilog=examples("tidegate studies disable asthma"))
 def disable(
-    context: typer.Context, *, study: StudyArgument, as_json: JsonOption = False, stack: StackOption = None
+    context: typer.Context,
+    *,
+    study: StudyArgument,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    stack: StackOption = None,
 ) -> None:
     """Leave a study out of every export from now on; its watermarks stay. Work that was accepted is still done."""
     session = enter(context, stack_name=stack, json=as_json)
-    _tell(session, session.stack.studies.enable(study, enabled=False, actor=actor(), now=session.now()))
+    _put(session, session.stack.studies.planned(study, enabled=False, known=True), Consent(dry_run, yes))
 
 
 @studies.command(epilog=examples("tidegate studies delete asthma --dry-run"))
@@ -96,10 +108,12 @@ def delete(
     """
     session = enter(context, stack_name=stack, json=as_json)
     planned = session.stack.studies.deletion(study)
-    if not dry_run:
-        told = _removed(planned, "that wait or run are cancelled")
-        confirm(session, f"Delete the study {printable(study)}? {told}", yes=yes)
-        planned = session.stack.studies.delete(study, actor=actor(), clock=session.now)
+    question = f"Delete the study {printable(study)}? {_removed(planned, 'that wait or run are cancelled')}"
+
+    def act() -> Deletion:
+        return session.stack.studies.delete(study, actor=actor(), clock=session.now)
+
+    planned = carry_out(session, Consent(dry_run, yes), question, act) or planned
     if session.json:
         session.print_json({"dryRun": dry_run, **_deletion_json(planned)})
         return
@@ -122,12 +136,21 @@ def study_json(study: Study) -> dict[str, Any]:
     }
 
 
-def _tell(session: Session, study: Study) -> None:
+def _put(session: Session, planned: Study, consent: Consent) -> None:
+    custom = ", with a custom schedule" if planned.custom_schedule else ""
+    how = f"{'enabled' if planned.enabled else 'disabled'}{custom}"
+    question = printable(f"Put the study {planned.study_id} into the study table as {how}?")
+
+    def act() -> Study:
+        return session.stack.studies.put(planned, actor=actor(), now=session.now())
+
+    made = carry_out(session, consent, question, act)
     if session.json:
-        session.print_json(study_json(study))
+        session.print_json({"dryRun": made is None, **study_json(planned)})
         return
-    custom = ", with a custom schedule" if study.custom_schedule else ""
-    session.out.print(printable(f"{study.study_id} is {'enabled' if study.enabled else 'disabled'}{custom}."))
+    session.out.print(printable(f"{planned.study_id} {'would be' if made is None else 'is'} {how}."))
+    if made is None:
+        tell_dry_run(session)
 
 
 def _deletion_json(deletion: Deletion) -> dict[str, Any]:

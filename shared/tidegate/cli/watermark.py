@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tidegate.cli.confirmation import confirm
+from tidegate.cli.confirmation import Consent, carry_out, tell_dry_run
 from tidegate.cli.definitions import actor
 from tidegate.cli.failures import NotFoundError
 from tidegate.cli.options import DryRunOption, JsonOption, StackOption, YesOption, examples, instant
@@ -122,20 +122,26 @@ def _move(
 ) -> None:
     if not reason.strip():
         raise typer.BadParameter("say why, for the history.", param_hint="--reason")
-    change = session.stack.watermarking.plan(pair, to, session.now())
-    effect = _effect(change)
-    if not dry_run:
-        warning = f" Forced against: {'; '.join(change.obstacles)}." if force and change.obstacles else ""
-        if not (change.obstacles and not force):
-            confirm(session, printable(f"{effect}{warning} Go on?"), yes=yes)
-        session.stack.watermarking.apply(change, reason=reason, actor=actor(), force=force, now=session.now())
+    watermarking = session.stack.watermarking
+    change = watermarking.plan(pair, to, session.now())
+    effect, before = _effect(change), change.before if isinstance(change.before, datetime) else None
+    warning = f" Forced against: {'; '.join(change.obstacles)}." if force and change.obstacles else ""
+    # What will be refused needs no question.
+    consent = Consent(dry_run, yes or bool(change.obstacles and not force))
+
+    def act() -> Change:
+        watermarking.apply(change, reason=reason, actor=actor(), force=force, now=session.now())
+        return change
+
+    carry_out(session, consent, printable(f"{effect}{warning} Go on?"), act)
     if session.json:
         session.print_json(
             {
                 "dryRun": dry_run,
                 "export": pair.export,
                 "study": pair.study,
-                "watermarkBefore": instant_json(change.before),
+                "watermarkBefore": instant_json(before),
+                "unreadable": change.before is not None and before is None,
                 "lastExportDateTime": instant_json(change.after),
                 "exportedAgain": window_json(change.repeated),
                 "skipped": window_json(change.skipped),
@@ -148,14 +154,17 @@ def _move(
     if dry_run:
         for obstacle in change.obstacles:
             session.say(printable(f"It would be refused without --force: {obstacle}."))
-        session.say("Nothing was written. Without --dry-run this is done.")
+        tell_dry_run(session)
     else:
         session.say("It is in the history. The next export of the study starts there.")
 
 
 def _effect(change: Change) -> str:
     """What the move means, in sentences."""
-    name, before = f"{change.pair.export} {change.pair.study}", instant_text(change.before) or "none"
+    name = f"{change.pair.export} {change.pair.study}"
+    before = "none" if change.before is None else "unreadable"
+    if isinstance(change.before, datetime):
+        before = instant_text(change.before)
     if change.after is None:
         return f"{name}: {before}, to be deleted. The next export starts like the first one of a new study."
     moved = f"{name}: {before} to {instant_text(change.after)}."

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.constants import NUMBER
+from pynamodb.expressions.condition import Condition
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
@@ -19,23 +21,31 @@ from tidegate.store.binding import MillisAttribute, conditional, translated
 
 logger = logging.getLogger(__name__)
 
-UNREADABLE = datetime.min.replace(tzinfo=UTC)
-"""Stands for a value that is no watermark; known by identity."""
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What an item holds that is no watermark: a value in DynamoDB's notation, None where it has no such attribute."""
+
+    value: Mapping[str, Any] | None
+
+
+Mark: TypeAlias = datetime | Unreadable
+"""What the item of a pair holds."""
 
 
 class LastExportAttribute(MillisAttribute):
-    """A watermark, possibly of a table that was taken over: what is none is UNREADABLE, its row tells whose it is."""
+    """A watermark, possibly of a table that was taken over: what is none is Unreadable, its row tells whose it is."""
 
     def get_value(self, value: dict[str, Any]) -> Any:
-        """The stored text of a number; that of any other type is no watermark."""
-        return value.get(NUMBER, "")
+        """The stored value with its type."""
+        return value
 
-    def deserialize(self, value: str) -> datetime:
-        """The instant of a stored text, or UNREADABLE."""
+    def deserialize(self, value: Any) -> Any:
+        """The instant of a stored number; Unreadable for any other value."""
         try:
-            return super().deserialize(value)
-        except FatalError:
-            return UNREADABLE
+            return super().deserialize(value[NUMBER])
+        except (FatalError, KeyError):
+            return Unreadable(value)
 
 
 class WatermarkRow(Model):
@@ -57,39 +67,38 @@ class WatermarkRow(Model):
 
         Raises FatalError (BAD_WATERMARK) where the item holds something else, so that nothing is exported by a guess.
         """
-        at = cls._stored(pair)
-        if at is UNREADABLE:
+        at = cls.mark(pair)
+        if isinstance(at, Unreadable):
             raise FatalError(
                 f"The watermark of {pair.key} is no whole number of epoch milliseconds.",
                 code="BAD_WATERMARK",
-                remedy=f"Correct lastExportDateTime of the item {pair.watermark_key!r}, then retry the operation.",
+                remedy=f"Put it right with 'tidegate watermark set {pair.study} --export {pair.export} --to T --reason"
+                " WHY', then retry the operation.",
             )
         return at
 
     @classmethod
     def described(cls, pair: Pair) -> str | None:
         """The watermark as an audit event tells it: RFC 3339, or that it is none; None where there is no item."""
-        at = cls._stored(pair)
-        return "unreadable" if at is UNREADABLE else rfc3339(at) if at is not None else None
+        return described(cls.mark(pair))
 
     @classmethod
-    def _stored(cls, pair: Pair) -> datetime | None:
-        """What the item holds, strongly consistent: an instant, UNREADABLE, or None where there is no item."""
+    def mark(cls, pair: Pair) -> Mark | None:
+        """What the item holds, strongly consistent; None where there is no item."""
         with translated(f"reading the watermark of {pair.key}"):
             try:
                 row = cls.get(pair.watermark_key, consistent_read=True)
             except cls.DoesNotExist:
                 return None
-        at: datetime = row.attribute_values.get("lastExportDateTime", UNREADABLE)
-        return at
+        return row.mark_of_item()
 
     @classmethod
     def everything(cls) -> Iterator[tuple[Pair, datetime]]:
         """Every watermark, in no order; what is none is left out and logged, the others count all the same."""
         with translated("reading the table of watermarks"):
             for row in cls.scan():
-                at = row.attribute_values.get("lastExportDateTime", UNREADABLE)
-                if at is UNREADABLE:
+                at = row.mark_of_item()
+                if isinstance(at, Unreadable):
                     logger.warning("the watermark %r is no whole number of epoch milliseconds", row.studyId)
                     continue
                 export, slash, study = row.studyId.partition("/")
@@ -102,7 +111,7 @@ class WatermarkRow(Model):
 
         Only commit.py calls this: a watermark is written in one place.
         """
-        still = cls.lastExportDateTime.does_not_exist() if before is None else (cls.lastExportDateTime == before)
+        still = cls._still(before)
         if before is not None:
             still = still & (cls.lastExportDateTime < end)
         transaction.update(cls(pair.watermark_key), actions=[cls.lastExportDateTime.set(end)], condition=still)
@@ -110,16 +119,15 @@ class WatermarkRow(Model):
     @classmethod
     def add_check(cls, transaction: TransactWrite, pair: Pair, before: datetime | None) -> None:
         """Add to a transaction that the watermark still stands where it was read."""
-        still = cls.lastExportDateTime.does_not_exist() if before is None else (cls.lastExportDateTime == before)
-        transaction.condition_check(cls, pair.watermark_key, condition=still)
+        transaction.condition_check(cls, pair.watermark_key, condition=cls._still(before))
 
     @classmethod
-    def add_set(cls, transaction: TransactWrite, pair: Pair, before: datetime | None, after: datetime | None) -> None:
+    def add_set(cls, transaction: TransactWrite, pair: Pair, before: Mark | None, after: datetime | None) -> None:
         """Add a move by hand to a transaction, in either direction; `after` None deletes. Only from `before`.
 
         Only commit.py calls this, as `add_move`.
         """
-        still = cls.lastExportDateTime.does_not_exist() if before is None else (cls.lastExportDateTime == before)
+        still = cls._still(before)
         if after is None:
             transaction.delete(cls(pair.watermark_key), condition=still)
         else:
@@ -131,9 +139,32 @@ class WatermarkRow(Model):
 
         One that moved since it was looked at stays: only a study that was made anew can have moved it.
         """
-        before = cls._stored(pair)
+        before = cls.mark(pair)
         if before is None:
             return
-        still = cls.studyId.exists() if before is UNREADABLE else cls.lastExportDateTime == before
         with conditional(f"deleting the watermark of {pair.key}"):
-            cls(pair.watermark_key).delete(condition=still)
+            cls(pair.watermark_key).delete(condition=cls._still(before))
+
+    @classmethod
+    def _still(cls, before: Mark | None) -> Condition:
+        """That the item still holds what was read."""
+        still: Condition
+        if before is None:
+            still = cls.lastExportDateTime.does_not_exist()
+        elif isinstance(before, Unreadable) and before.value is None:
+            still = cls.studyId.exists() & cls.lastExportDateTime.does_not_exist()
+        else:
+            still = cls.lastExportDateTime == (before.value if isinstance(before, Unreadable) else before)
+        return still
+
+    def mark_of_item(self) -> Mark:
+        """What this item holds."""
+        at: Mark = self.attribute_values.get("lastExportDateTime", Unreadable(None))
+        return at
+
+
+def described(mark: Mark | None) -> str | None:
+    """A watermark as an audit event tells it: RFC 3339, or that it is none; None where there is no item."""
+    if isinstance(mark, Unreadable):
+        return "unreadable"
+    return None if mark is None else rfc3339(mark)
