@@ -10,6 +10,8 @@ from tidegate_local.stack import LocalStack
 # Nothing may fire by itself in between, and further tables and buckets are only read where the template names them.
 PARAMETERS = {
     "DailyScheduleState": "DISABLED",
+    # The tests call the tick themselves, and do not wait a quarter of an hour for a redrive.
+    "RedriveAfterSeconds": "0",
     "SourceTableArns": ",".join(
         f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}" for table in ("Elsewhere", "Unreadable")
     ),

@@ -9,7 +9,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,6 +23,7 @@ from tidegate_local.waiting import wait_for
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -65,6 +67,7 @@ class Outsider:
     s3: "S3Client"
     sqs: "SQSClient"
     functions: "LambdaClient"
+    roles: Any
     letters: "list[MessageTypeDef]" = field(default_factory=list)
 
     @classmethod
@@ -72,7 +75,8 @@ class Outsider:
         """Someone who finds the outputs of `stack` in `directory`."""
         stack.write_outputs(directory / OUTPUTS_FILE)
         outputs = json.loads((directory / OUTPUTS_FILE).read_text())
-        return cls(outputs, directory, stack.dynamodb, stack.s3, stack.sqs, stack.functions)
+        roles = stack.session.client("iam", endpoint_url=stack.endpoint_url)
+        return cls(outputs, directory, stack.dynamodb, stack.s3, stack.sqs, stack.functions, roles)
 
     def put_study(self, study: str, **attributes: bool) -> None:
         flags = {name: {"BOOL": value} for name, value in attributes.items()}
@@ -220,6 +224,30 @@ class Outsider:
         read: dict[str, Any] = json.loads(answer["Payload"].read())
         assert not answer.get("FunctionError"), read
         return read
+
+    def tick(self) -> dict[str, Any]:
+        """Call the tick by hand, which the stack calls every minute; what it did."""
+        answer = self.functions.invoke(FunctionName=self._function("Tick")["FunctionName"], Payload=b"{}")
+        read: dict[str, Any] = json.loads(answer["Payload"].read())
+        assert not answer.get("FunctionError"), read
+        return read
+
+    @contextmanager
+    def denied(self, function: str, action: str, resource: str) -> Iterator[None]:
+        """Take a right away from a function for a while, as a mistake in an account does."""
+        role = self._function(function)["Role"].rpartition("/")[2]
+        statement = {"Effect": "Deny", "Action": action, "Resource": resource}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.roles.put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=document)
+        try:
+            yield
+        finally:
+            self.roles.delete_role_policy(RoleName=role, PolicyName="denied")
+
+    def _function(self, name: str) -> "FunctionConfigurationTypeDef":
+        found = self.functions.list_functions()["Functions"]
+        (function,) = [function for function in found if f"-{name}" in function["FunctionName"]]
+        return function
 
     def run(self, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
         """Run `tidegate` in a directory below that of the outputs, without any AWS configuration of this process."""

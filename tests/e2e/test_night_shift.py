@@ -50,6 +50,26 @@ def test_a_failed_operation_is_retried_under_its_own_id_after_its_log_was_read(o
     assert outsider.run("redrive", "operation", operation_id, "--yes", status=1).stderr.count("only a failed one") == 1
 
 
+def test_a_sealed_window_is_delivered_from_its_stored_parts_once_the_bucket_takes_them(outsider: Outsider) -> None:
+    outsider.put_study("night-sealed")
+    outsider.put_records(record("night-sealed", "1", DAY_1))
+    folder = f"arn:aws:s3:::{outsider.outputs['ExportBucketName']}/exports/export=default/study=night-sealed/*"
+    with outsider.denied("Worker", "s3:PutObject", folder):
+        request = {"exportType": "DAILY", "endDateTime": DAY_2, "studyWhitelist": ["night-sealed"]}
+        (operation,) = outsider.ended(outsider.send(request))
+    assert (operation["state"], operation["error"]["code"]) == ("FAILED", "ACCESS_DENIED")
+    assert outsider.watermark("night-sealed") is None
+    operation_id = operation["operationId"]
+    outsider.dynamodb.delete_item(TableName=outsider.outputs["RecordTableName"], Key={"id": {"S": "night-sealed-1"}})
+    dry = outsider.told("redrive", "delivery", operation_id, "--dry-run")
+    assert dry["sent"] == [{"retry": dry["sent"][0]["retry"]}]
+    assert dry["sent"][0]["retry"]["deliveryOnly"] is True
+    (delivered,) = outsider.told("redrive", "delivery", operation_id, "--yes", "--wait")["operations"]
+    assert (delivered["operationId"], delivered["state"]) == (operation_id, "SUCCEEDED")
+    assert outsider.ids(delivered) == ["1"], "the record is no longer in the source"
+    assert outsider.watermark("night-sealed") is not None
+
+
 def test_chosen_records_are_exported_again(outsider: Outsider) -> None:
     outsider.put_study("night-records")
     outsider.put_records(*(record("night-records", str(number), DAY_1) for number in range(3)))
@@ -82,6 +102,27 @@ def test_a_watermark_is_moved_back_with_a_reason_and_the_next_export_repeats(out
     assert outsider.watermark("night-mark") is None
 
 
+def test_a_watermark_item_that_holds_none_is_put_right(outsider: Outsider) -> None:
+    outsider.put_study("night-odd")
+    odd = {"studyId": {"S": "night-odd"}, "lastExportDateTime": {"S": "yesterday"}}
+    outsider.dynamodb.put_item(TableName=outsider.outputs["ExportTimeTableName"], Item=odd)
+    shown = outsider.told("watermark", "set", "night-odd", "--to", DAY_1, "--reason", "a test", "--yes")
+    assert (shown["unreadable"], shown["lastExportDateTime"]) == (True, text(at(DAY_1)))
+    assert outsider.export_daily("night-odd", DAY_2)["window"] == {"start": text(at(DAY_1)), "end": text(at(DAY_2))}
+
+
+def test_a_dead_letter_that_is_settled_is_dropped(outsider: Outsider) -> None:
+    outsider.send({"exportType": "DAILY", "requestId": "night-drop"})
+    outsider.ended("night-drop")
+    letters = outsider.told("redrive", "dead-letters", "list", "--reason", "MISSING_FIELD")
+    (letter,) = [letter["id"] for letter in letters if letter["requestId"] == "night-drop"]
+    assert "--yes" in outsider.run("redrive", "dead-letters", "drop", letter, status=2).stderr
+    (dropped,) = outsider.told("redrive", "dead-letters", "drop", letter, "--yes")
+    assert dropped["done"] is True
+    left = outsider.told("redrive", "dead-letters", "list", "--reason", "MISSING_FIELD")
+    assert letter not in [one["id"] for one in left]
+
+
 def test_a_refused_request_is_sent_again_from_the_dead_letters_once_its_study_is_there(outsider: Outsider) -> None:
     body = {"exportType": "DAILY", "endDateTime": DAY_2, "studyWhitelist": ["night-late"], "requestId": "night-late"}
     outsider.send(body)
@@ -110,6 +151,8 @@ def test_a_deleted_study_loses_its_watermark_at_once(outsider: Outsider) -> None
     outsider.export_daily("night-gone", DAY_2)
     assert outsider.watermark("night-gone") is not None
     assert outsider.told("studies", "disable", "night-gone", "--yes")["enabled"] is False
+    assert outsider.told("studies", "enable", "night-gone", "--yes")["enabled"] is True
+    assert "--yes" in outsider.run("studies", "delete", "night-gone", status=2).stderr
     shown = outsider.told("studies", "delete", "night-gone", "--yes")
     assert [mark["export"] for mark in shown["watermarks"]] == ["default"]
     assert outsider.watermark("night-gone") is None
