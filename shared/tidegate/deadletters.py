@@ -119,14 +119,15 @@ class DeadLetterQueue:
     def sendable(self, letter: Letter) -> Letter:
         """The letter as it would be sent again.
 
-        What a schedule sent to the function itself becomes the request message that it stands for, under the same
-        requestId. Everything else keeps its body to the byte. Raises RejectedError where it cannot be sent.
+        A failed call of the function itself, such as a schedule's, lies there inside Lambda's own fields, which no
+        request may have: it becomes the request that the call stands for, under the id that the call had. Every other
+        letter keeps its body to the byte. Raises RejectedError where it cannot be sent.
         """
         if self.name is DeadQueue.WORK:
             return letter
         payload: Any = readable_fields(letter.body)
         if "requestPayload" in payload and "requestContext" in payload:
-            payload = payload["requestPayload"]
+            payload = _called_with(payload)
             letter = replace(letter, body=json.dumps(payload))
         if isinstance(payload, Mapping) and "schedule" in payload:
             letter = replace(letter, body=json.dumps(schedule.message(payload)))
@@ -185,6 +186,15 @@ class DeadLetterQueue:
             # The answer names those that were deleted in between, which is no error.
             with suppress(TidegateError), translated_sqs("giving dead letters back"):
                 self.client.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
+
+
+def _called_with(record: Mapping[str, Any]) -> Any:
+    """The payload of the failed call that Lambda's record tells of; its id was the requestId if it brought none."""
+    payload, context = record["requestPayload"], record["requestContext"]
+    call_id = context.get("requestId") if isinstance(context, Mapping) else None
+    if not isinstance(payload, Mapping) or "schedule" in payload or not call_id:
+        return payload
+    return {"requestId": call_id, **payload}
 
 
 def chosen(letters: Sequence[Letter], ids: Sequence[str], reason: str | None) -> list[Letter]:

@@ -206,6 +206,30 @@ def test_a_schedules_payload_is_sent_as_the_request_that_it_stands_for(world: Wo
     assert world.watermark("a") == NOON - timedelta(hours=12)
 
 
+def test_a_failed_call_is_sent_under_the_id_that_it_had_so_what_it_did_is_not_done_twice(
+    world: World, cli: Commands
+) -> None:
+    world.put_study("a")
+    call: dict[str, Any] = {"exportType": "INSTANT", "tag": "called"}
+    (done,) = world.submit(**call, message_id="call-1")
+    letter = bury(world, {"requestContext": {"requestId": "call-1"}, "requestPayload": call})
+    assert 'would be sent as: {"requestId": "call-1", ' in cli("redrive", "dead-letters", "show", letter).stdout
+    cli.json("redrive", "dead-letters", "send", letter, "--yes")
+    cli.intake()
+    assert [operation.operation_id for operation in world.stack.service().operations()] == [done]
+
+
+@pytest.mark.parametrize(
+    "body", ['{ "exportType" : "INSTANT",\n "tag":"\\u00e9é" }', "no JSON", '{"exportType":"X"}  ']
+)
+def test_a_letter_is_sent_to_the_byte(world: World, cli: Commands, body: str) -> None:
+    letter = bury(world, body, errorCode="UNKNOWN_STUDY")
+    cli.json("redrive", "dead-letters", "send", letter, "--yes")
+    sqs, url = world.stack.clients.sqs, world.stack.settings.request_queue_url
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert message["Body"] == body
+
+
 def test_a_body_that_no_request_may_have_is_not_sent(world: World, cli: Commands) -> None:
     bury(world, " " * 262_145, errorCode="MALFORMED")
     result = cli("redrive", "dead-letters", "send", "--all", "--yes")

@@ -211,15 +211,18 @@ def test_without_automatic_redrives_what_failed_is_left_at_once(world: World) ->
     assert left(world) == [operation.operation_id]
 
 
-def test_a_deleted_study_has_nothing_left_to_see_to(world: World) -> None:
+@pytest.mark.parametrize("most_redrives", [0, 2], ids=["left", "redriven"])
+def test_a_deleted_study_has_nothing_left_to_see_to(world: World, most_redrives: int) -> None:
     put(world, 2, 1)
     (operation,) = world.export(**DAILY)
-    tick(world, most_redrives=0)
+    tick(world, most_redrives=most_redrives)
     world.delete_study("a")
     world.clock.tick(minutes=2)
     tick(world)
     assert tick(world).failed_records_left == 0
     assert world.operation(operation.operation_id).expiry is not None
+    world.clock.tick(minutes=30)
+    assert agreed(world) == []
 
 
 def test_a_redrive_whose_request_id_is_taken_is_left_to_a_person(world: World) -> None:

@@ -93,6 +93,10 @@ def show(
     session.out.print(printable(f"{letter.letter_id}  {letter.queue}  {letter.reason}"), soft_wrap=True)
     session.out.print(printable(f"sent {rfc3339(letter.sent_at)}; {letter.message or found.note}"), soft_wrap=True)
     session.out.print(printable(letter.body, keep_lines=True), soft_wrap=True)
+    would_send = _would_send(session, letter)
+    if would_send != letter.body:
+        told = f"would be sent as: {would_send}" if would_send else "cannot be sent as it is"
+        session.out.print(printable(told, keep_lines=True), soft_wrap=True)
 
 
 @dead_letters.command(epilog=examples("tidegate redrive dead-letters drop --reason MALFORMED"))
@@ -263,10 +267,6 @@ def _note(session: Session, letter: Letter) -> str:
 
 def _json(session: Session, found: _Found) -> dict[str, Any]:
     letter = found.letter
-    try:
-        would_send = session.stack.dead_letters(letter.queue).sendable(letter).body
-    except RejectedError:
-        would_send = None
     return {
         "queue": str(letter.queue),
         "id": letter.letter_id,
@@ -277,5 +277,13 @@ def _json(session: Session, found: _Found) -> dict[str, Any]:
         "requestId": readable_fields(letter.body).get("requestId"),
         "operationId": letter.operation_id,
         "body": letter.body,
-        "wouldSend": would_send,
+        "wouldSend": _would_send(session, letter),
     }
+
+
+def _would_send(session: Session, letter: Letter) -> str | None:
+    """The body that would be sent for a letter; None where it cannot be."""
+    try:
+        return session.stack.dead_letters(letter.queue).sendable(letter).body
+    except RejectedError:
+        return None
