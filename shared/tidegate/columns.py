@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from tidegate.formats import MISSING, Column
 from tidegate.model import AttributeValue, ColumnSpec, Definition
@@ -32,16 +32,21 @@ def type_of(kinds: Iterable[str]) -> str:
 def value_at(values: Mapping[str, AttributeValue], path: str) -> AttributeValue:
     """The value at a path such as `answers.q1`, MISSING where there is none.
 
-    An attribute whose own name is the whole path wins; otherwise each step but the last has to be a map.
+    An attribute whose own name is the whole path wins; otherwise each step but the last has to be a map. What is no
+    value in wire form has nothing below it.
     """
     found = values.get(path)
     if found is not None or "." not in path:
         return MISSING if found is None else found
-    inside: Mapping[str, AttributeValue] = values
+    inside: Any = values
     *maps, last = path.split(".")
     for step in maps:
-        inside = inside.get(step, MISSING).get("M", {})
-    return inside.get(last, MISSING)
+        outer = inside.get(step)
+        inside = outer.get("M") if isinstance(outer, Mapping) else None
+        if not isinstance(inside, Mapping):
+            return MISSING
+    found = inside.get(last)
+    return MISSING if found is None else found
 
 
 def selected(columns: Sequence[ColumnSpec], batch: Sequence[Mapping[str, AttributeValue]]) -> list[Column]:

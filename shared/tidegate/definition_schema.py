@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -27,6 +27,7 @@ from tidegate.zones import zone
 
 BUILT_IN_SOURCES = ("dynamodb", "sample")
 _WHAT = "definition"
+MOST_NESTED = 64
 LARGEST_DOCUMENT = 100_000
 """Every operation's row repeats its definition, and may have 400 KB in all."""
 
@@ -195,8 +196,10 @@ def validate(document: object, *, source_types: Collection[str] = BUILT_IN_SOURC
     `document` is what JSON or YAML gave; `source_types` are the names that the registry of sources knows. What has no
     default may be left out or null, and is then left out. What comes back is JSON, fits the published schema and
     validates to itself. Raises RejectedError with UNKNOWN_FIELD, INVALID_FIELD or MISSING_FIELD and the path of each
-    finding, such as `source.timeType` or `columns[2].from`; INVALID_FIELD also for one that is far too large.
+    finding, such as `source.timeType` or `columns[2].from`; INVALID_FIELD also for one that is far too large or that
+    no JSON text can hold.
     """
+    _check_storable(document)
     checked_document = checked(ExportDocument, document, what=_WHAT, null_is_absent=True)
     source_type = checked_document.source.type
     if source_type not in source_types:
@@ -218,6 +221,38 @@ def validate(document: object, *, source_types: Collection[str] = BUILT_IN_SOURC
 def json_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of an export's document, generated from the model."""
     return published_schema(ExportDocument)
+
+
+def _check_storable(document: object) -> None:
+    """What no JSON text can hold is refused before anything looks at single fields. Types are their own matter."""
+    try:
+        json.dumps(document, ensure_ascii=False, skipkeys=True, default=lambda _: None).encode()
+    except RecursionError:
+        finding = "The document is nested too deeply."
+    except UnicodeEncodeError:
+        finding = "The document holds an unpaired surrogate, which no UTF-8 text can hold."
+    except ValueError:
+        finding = "The document holds itself, or a whole number of thousands of digits."
+    else:
+        if not _nested_too_deeply(document):
+            return
+        finding = "The document is nested too deeply."
+    raise rejected("INVALID_FIELD", [finding], what=_WHAT)
+
+
+def _nested_too_deeply(document: object) -> bool:
+    level = [document]
+    for _ in range(MOST_NESTED + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, (list, tuple)) else ()
 
 
 def _selection(column: str | dict[str, str | None]) -> dict[str, str | None]:

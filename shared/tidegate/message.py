@@ -21,6 +21,8 @@ from tidegate.model import DEFAULT_EXPORT, NO_TAG, ExportType
 EXPORT_ID_PATTERN = "^[a-z0-9-]{1,64}$"
 NAME_BYTES = 1024
 """A table or object name of more UTF-8 bytes cannot stand in an S3 key."""
+BUCKET_CHARACTERS = 63
+"""S3 gives no bucket a longer name."""
 STUDY_CHARACTERS = 600
 """Of a study id as it stands in keys, percent-encoded: then every key of its files has less than S3's 1,024 bytes."""
 TABLES_BYTES = 65_536
@@ -79,7 +81,7 @@ def _few_enough(tables: list[str]) -> list[str]:
 def _override(value: str) -> str:
     if value.startswith("s3://"):
         bucket, slash, key = value.removeprefix("s3://").partition("/")
-        if not (bucket and slash and key):
+        if not (bucket and slash and key) or len(bucket) > BUCKET_CHARACTERS:
             raise ValueError("must be an S3 key in the export bucket, or s3://bucket/key")
         _short_enough(key)
     else:

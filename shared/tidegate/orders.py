@@ -6,6 +6,7 @@ of its redrive list again (`{"redriveRecords": ...}`), and to give a failed one 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -85,6 +86,10 @@ def is_order(event: Mapping[str, Any]) -> bool:
 
 def order_of(event: Mapping[str, Any]) -> Order:
     """The order of an event. Raises RejectedError that names the field that is wrong."""
+    try:
+        json.dumps(event, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise RejectedError("The order holds an unpaired surrogate.", code="MALFORMED") from None
     if "retry" in event:
         _check_names("", event, {"retry"})
         order = _object(event["retry"], "retry", {"operationId", "dispatch", "deliveryOnly", "send", "actor"})

@@ -232,8 +232,8 @@ class TableWriter:
         """
         if not batch:
             return (), [], {}
-        columns = self._columns(names, batch)
         try:
+            columns = self._columns(names, batch)
             return columns, self._plan.format.records(columns), {}
         except UnwritableValueError:
             good, rows, bad = [], [], {}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema
@@ -12,6 +13,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from tidegate.definition import SOURCE_DEFAULTS
 from tidegate.rejection import shown
 
+_SECRET = re.compile(
+    r"(password|passwd|passphrase|secret|token|credentials?|(access|api|private|secret)[_-]?key)$", re.IGNORECASE
+)
+_SECRET_ARN = "arn:aws:secretsmanager:"  # noqa: S105  what stands in the place of a secret
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 
 
@@ -32,7 +37,27 @@ def _options(value: dict[str, Any]) -> dict[str, Any]:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"must be JSON ({error})") from None
+    secret = next(_secrets(value), None)
+    if secret is not None:
+        raise ValueError(
+            f"must not hold the secret {shown(secret)} itself, because definitions are copied into operations and"
+            " history; keep it in Secrets Manager and give its arn"
+        )
     return value
+
+
+def _secrets(options: object) -> Iterator[str]:
+    """The names under which something stands that looks like a secret, and is not the arn of one."""
+    waiting = [options]
+    while waiting:
+        outer = waiting.pop()
+        if isinstance(outer, list):
+            waiting += outer
+        elif isinstance(outer, Mapping):
+            for name, inner in outer.items():
+                if isinstance(inner, str) and _SECRET.search(str(name)) and not inner.startswith(_SECRET_ARN):
+                    yield str(name)
+                waiting.append(inner)
 
 
 def _allowed_values(value: object) -> list[object]:
@@ -119,7 +144,7 @@ class OtherSource(Strict):
         json_schema_extra={"not": {"const": "dynamodb"}}
     )
     options: Annotated[dict[str, Any], AfterValidator(_options)] = Field(
-        default_factory=dict, description="Whatever the source itself takes."
+        default_factory=dict, description="Whatever the source itself takes; of a secret only its Secrets Manager arn."
     )
 
 

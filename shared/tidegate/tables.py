@@ -24,8 +24,8 @@ def table_of_values(values: Mapping[str, AttributeValue], definition: Definition
     """As `table_of`, for the attributes of what could not become a record."""
     texts = []
     for name in definition.table_by:
-        value = values.get(name, {})
-        text = value.get("S") or value.get("N")
+        value = values.get(name)
+        text = (value.get("S") or value.get("N")) if isinstance(value, Mapping) else None
         if not text or not isinstance(text, str) or not _is_unicode(text):
             return NO_TABLE
         texts.append(text)

@@ -26,7 +26,7 @@ SPOOL_BYTES = 32 << 20
 """What all tables' waiting bytes may take of the memory; beyond it the largest are put aside into the store."""
 CHECKPOINT_BYTES = 1 << 20
 """What of them a state may carry. It is copied, sent and kept until the next one, each time as a whole."""
-_STATE_VERSION: Final = 2
+_STATE_VERSION: Final = 3
 _MAGIC: Final = b"tidegate parts"
 
 

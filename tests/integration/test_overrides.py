@@ -98,6 +98,14 @@ def test_ids_found_nowhere_are_listed_in_an_operation_without_a_study(world: Wor
     ]
 
 
+def test_half_a_surrogate_pair_in_an_id_is_an_id_found_nowhere(world: World, ids: dict[str, list[str]]) -> None:
+    put_file(world, json.dumps(["\ud800", "x"]), json.dumps({"key": ["\udfff"]}), ids["a"][0])
+    nowhere, found = sorted(override(world), key=lambda operation: operation.study or "")
+    assert (found.study, found.state, records(found)) == ("a", State.SUCCEEDED, 1)
+    assert nowhere.result is not None
+    assert json.loads(world.text(nowhere.result["missing"])) == [["\ud800", "x"], ["\udfff"]]
+
+
 def test_a_file_none_of_whose_ids_exists_fails(world: World, ids: dict[str, list[str]]) -> None:
     assert ids
     put_file(world, "gone-1")

@@ -243,6 +243,46 @@ def test_a_document_that_no_operation_could_carry_is_refused() -> None:
     assert caught.value.code == "INVALID_FIELD"
 
 
+CYCLE: dict[str, Any] = {}
+CYCLE["again"] = CYCLE
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"maxRecordsPerPart": 16**5000}, "thousands of digits"),
+        ({"maxFailedRecords": {"atLeast": 16**5000}}, "thousands of digits"),
+        ({"source": {**SOURCE, "filter": {"a": "\ud800"}}}, "unpaired surrogate"),
+        ({"source": {"type": "sample", "options": {"\ud800": 1}}}, "unpaired surrogate"),
+        ({"source": {"type": "sample", "options": json.loads('{"a":' * 300 + "1" + "}" * 300)}}, "nested too deeply"),
+        ({"source": {"type": "sample", "options": json.loads('{"a":' * 900 + "1" + "}" * 900)}}, "nested too deeply"),
+        ({"source": {"type": "sample", "options": CYCLE}}, "holds itself"),
+    ],
+    ids=["huge-number", "huge-number-inside", "surrogate", "surrogate-name", "deep", "deeper", "cycle"],
+)
+def test_what_no_json_text_can_hold_is_refused(change: dict[str, Any], told: str) -> None:
+    error = refused({**SHORT, **change})
+    assert error.code == "INVALID_FIELD"
+    assert told in error.message
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "dbPassword", "client_secret", "apiKey", "API-KEY", "token", "credentials"]
+)
+def test_a_secret_does_not_belong_into_a_definition_and_is_not_repeated_in_the_refusal(name: str) -> None:
+    secret = "hunter2-hunter2"
+    error = refused({**SHORT, "source": {"type": "sample", "options": {"nested": [{name: secret}]}}})
+    assert error.code == "INVALID_FIELD"
+    assert name in error.message
+    assert "Secrets Manager" in error.message
+    assert secret not in str(error)
+
+
+def test_the_arn_of_a_secret_does() -> None:
+    options = {"password": "arn:aws:secretsmanager:eu-west-2:111122223333:secret:db-AbCdEf", "tokenAttribute": "t"}
+    assert validate({**SHORT, "source": {"type": "sample", "options": options}})["source"]["options"] == options
+
+
 def test_the_published_schema_takes_the_specified_document_and_refuses_misspellings() -> None:
     jsonschema.Draft202012Validator.check_schema(json_schema())
     document = {**yaml.safe_load(SPECIFIED), "firstExportFrom": "2026-01-01T00:00:00Z"}

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tidegate.errors import RejectedError
 from tidegate.orders import Order, RecordsOrder, RetryOrder, TablesOrder, is_order, order_of
 
 
@@ -24,6 +25,12 @@ def test_an_order_survives_its_payload(order: Order) -> None:
     payload = json.loads(json.dumps(order.payload()))
     assert is_order(payload)
     assert order_of(payload) == order
+
+
+def test_an_order_with_half_a_surrogate_pair_is_refused() -> None:
+    order = {"redrive": {"operationId": "01", "tables": ["\ud800"]}, "requestId": "r"}
+    with pytest.raises(RejectedError, match="unpaired surrogate"):
+        order_of(order)
 
 
 def test_a_request_and_a_schedule_are_no_orders() -> None:

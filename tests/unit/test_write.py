@@ -227,6 +227,51 @@ def test_a_record_that_cannot_be_held_is_named_but_its_value_is_not(columns: lis
     assert "secret" not in json.dumps(listed)
 
 
+DEEP: dict[str, Any] = {"N": "1"}
+for _ in range(300):
+    DEEP = {"L": [DEEP]}
+
+
+@pytest.mark.parametrize("columns", [None, ["id", "a", "a.b"]])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(DEEP, id="nested-300-deep"),
+        pytest.param(5, id="no-map"),
+        pytest.param({"S": "x", "M": ["x"]}, id="two-kinds"),
+        pytest.param({"B": "no bytes"}, id="text-as-binary"),
+        pytest.param({"B": "AAAA"}, id="base64-as-binary"),
+        pytest.param({"BS": ["AAAA"]}, id="texts-as-binaries"),
+        pytest.param({"S": b"bytes"}, id="binary-as-text"),
+        pytest.param({"NS": ["1e99999999999999999999"]}, id="beyond-any-number"),
+    ],
+)
+def test_what_only_a_source_of_ones_own_can_give_is_listed_and_stops_nothing(
+    columns: list[str] | None, bad: Any
+) -> None:
+    store = MemoryStore()
+    records = [plain_record(0), plain_record(1, a=bad), plain_record(2)]
+    result = written(store, records, columns=columns, tableBy=["a"])
+    assert result.records == 2
+    (line,) = listed_lines(store, result)
+    assert (line["key"], line["errorCode"]) == (["r000001"], "UNWRITABLE_VALUE")
+    assert 'column "a"' in line["reason"]
+
+
+def test_a_name_of_an_attribute_that_is_no_text_is_listed_and_stops_nothing() -> None:
+    store = MemoryStore()
+    odd = record({"id": {"S": "odd"}, 1: {"S": "x"}})  # type: ignore[dict-item]  # as a source of one's own may have it
+    result = written(store, [plain_record(0), odd])
+    assert (result.records, [line["key"] for line in listed_lines(store, result)]) == (1, [["odd"]])
+
+
+def test_an_attribute_called_as_the_writers_own_mark_for_binary_comes_back_as_it_was() -> None:
+    store = MemoryStore()
+    values = {"id": {"S": "r"}, "b64": {"S": "AA=="}, "m": {"M": {"b64": {"S": "AA=="}}}, "b": {"B": b"\x00"}}
+    result = written(store, [record(values)], format={"type": "JSONL"})
+    assert json.loads(store.plain(result.parts[0])) == {"id": "r", "b64": "AA==", "m": {"b64": "AA=="}, "b": "AA=="}
+
+
 def test_what_only_failed_records_have_is_no_column_no_part_and_no_table() -> None:
     odd = Record(("a", "b"), None, {"id": {"S": "a"}, "x\udfff": {"S": "v"}})
     bad = plain_record(2, t={"S": "only bad"}, late={"S": "\ud800"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +15,6 @@ from tidegate.cli.session import enter
 from tidegate.errors import RejectedError
 from tidegate.json_text import load_object
 from tidegate.views import definition_json
-
-if TYPE_CHECKING:
-    import yaml
 
 definitions = typer.Typer(
     no_args_is_help=True,
@@ -141,27 +138,6 @@ def _load_json(text: str, *, or_yaml: bool) -> dict[str, Any]:
 
 
 def _load_yaml(text: str) -> dict[str, Any]:
-    import yaml  # noqa: PLC0415  # for this command only
+    from tidegate.cli.yaml_text import load_object as load_yaml  # noqa: PLC0415  # for this command only
 
-    class Loader(yaml.SafeLoader):
-        """YAML's own types but for two: an instant stays the text that it is, and no key may come twice."""
-
-    Loader.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-    Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
-    try:
-        document = yaml.load(text, Loader)  # noqa: S506  # a SafeLoader
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
-    if not isinstance(document, dict):
-        raise ValueError("it does not hold one object")  # noqa: TRY004  # the content is wrong, not an argument
-    return document
-
-
-def _unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    mapping = loader.construct_mapping(node, deep=True)
-    if len(mapping) < len(node.value):
-        raise ValueError(f"a key comes twice in the object that begins in line {node.start_mark.line + 1}")
-    return mapping
+    return load_yaml(text)

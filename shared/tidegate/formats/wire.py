@@ -24,8 +24,11 @@ _NUMERAL = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _ONE_NUMERAL = re.compile(_NUMERAL)
 _NUMERALS = re.compile(rf"{_NUMERAL}(?:\n{_NUMERAL})*+")
 
-MALFORMED: Final = (TypeError, ValueError, KeyError, AttributeError)
+MALFORMED: Final = (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, RecursionError)
 """What the converters here raise for a value that is not in the wire form, as only a source of one's own may give."""
+NOT_WIRE_FORM: Final = "holds a value that is not in DynamoDB's form"
+MOST_NESTED: Final = 64
+"""Lists and maps inside each other; DynamoDB takes 32. Fixed, because Python's own limit depends on the caller."""
 
 
 class UnwritableValueError(ValueError):
@@ -48,8 +51,12 @@ class Column:
 
     @classmethod
     def of(cls, name: str, values: Sequence[AttributeValue]) -> Column:
-        """The column of these values."""
-        return cls(name, values, frozenset().union(*values))
+        """The column of these values. Raises UnwritableValueError where one is nothing like a value in wire form."""
+        try:
+            return cls(name, values, frozenset().union(*values))
+        except TypeError:
+            index = [isinstance(value, Mapping) for value in values].index(False)
+            raise UnwritableValueError(index, name, NOT_WIRE_FORM) from None
 
 
 def numeral(text: str) -> str:
@@ -83,6 +90,24 @@ def base64_text(data: bytes) -> str:
 
 def json_text(value: AttributeValue) -> str:
     """One value in wire form as compact JSON text. Raises one of MALFORMED where it is not in that form."""
+    text = _text(value)
+    # Brackets are far quicker to count than levels, and there cannot be more levels.
+    if text.count("{") + text.count("[") > MOST_NESTED and nested_too_deeply(value):
+        raise ValueError("is nested too deeply")
+    return text
+
+
+def nested_too_deeply(value: AttributeValue) -> bool:
+    """Whether a value has more than MOST_NESTED lists and maps inside each other."""
+    level = [value]
+    for _ in range(MOST_NESTED + 1):
+        level = [inner for outer in level for inner in (*outer.get("L", ()), *outer.get("M", MISSING).values())]
+        if not level:
+            return False
+    return True
+
+
+def _text(value: AttributeValue) -> str:
     ((kind, raw),) = value.items()
     return _WRITERS[kind](raw)
 
@@ -92,7 +117,7 @@ def _list_text(texts: Iterable[str]) -> str:
 
 
 def _map_text(members: Mapping[str, AttributeValue]) -> str:
-    return "{" + ",".join(f"{json_string(name)}:{json_text(members[name])}" for name in sorted(members)) + "}"
+    return "{" + ",".join(f"{json_string(name)}:{_text(members[name])}" for name in sorted(members)) + "}"
 
 
 def _by_value(numbers: Iterable[str]) -> list[str]:
@@ -106,7 +131,7 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
     "BOOL": _TRUTH.__getitem__,
     "NULL": lambda _: "null",
     "B": lambda data: f'"{base64_text(data)}"',
-    "L": lambda values: _list_text(map(json_text, values)),
+    "L": lambda values: _list_text(map(_text, values)),
     "M": _map_text,
     "SS": lambda texts: _list_text(map(json_string, sorted(texts))),
     "NS": lambda numbers: _list_text(_by_value(numbers)),
@@ -147,7 +172,7 @@ def first_unwritable(
         except UnicodeEncodeError:
             return UnwritableValueError(index, column.name, "holds half of a surrogate pair, which is not Unicode text")
         except MALFORMED:
-            return UnwritableValueError(index, column.name, "holds a value that is not in DynamoDB's form")
+            return UnwritableValueError(index, column.name, NOT_WIRE_FORM)
     return error
 
 

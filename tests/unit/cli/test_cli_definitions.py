@@ -91,7 +91,7 @@ def test_put_with_json_shows_the_saved_version(cli: Cli, tmp_path: Path) -> None
         ("", "it does not hold one object"),
         ("a: 1\nb: {c: 1, c: 2}\n", "a key comes twice in the object that begins in line 2"),
         ('{"a": 1, "a": 2}', "a key comes twice in the object that begins in line 1"),
-        ("a: !!python/object:os.system x\n", "could not determine a constructor"),
+        ("a: !!python/object:os.system x\n", "no plain data"),
         ("a: 1\n---\nb: 2\n", "expected a single document"),
     ],
 )
@@ -107,6 +107,50 @@ def test_a_file_that_holds_no_document_is_refused_with_the_place(
     assert str(file) in error["message"]
     assert told in error["message"]
     assert cli.stack.asked == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: !!int ''\n", "is not of the type int"),
+        ("a: !!bool maybe\n", "is not of the type bool"),
+        ("a: 0x" + "f" * 6000, "is not of the type int, or too long"),
+        ("a: 1:" + "59:" * 400 + "1.5", "is not of the type float, or too long"),
+        ("a: !!timestamp soon\n", "which is no plain data"),
+        ("[" * 3000, "nested too deeply"),
+        ("a: &a [*a]\n", "line 1, column 4 holds an alias of itself"),
+        ('a: "\\ud800"\n', "unpaired surrogate"),
+        ("a: " + "x" * 300_000, "262144 are allowed"),
+    ],
+    ids=["empty-int", "no-bool", "huge-int", "huge-float", "timestamp", "deep", "cycle", "surrogate", "large"],
+)
+def test_yaml_that_pyyaml_itself_would_stumble_over_is_refused_with_a_reason(
+    cli: Cli, tmp_path: Path, text: str, told: str
+) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text(text)
+    result = cli("exports", "put", str(file), "--json")
+    assert result.exit_code == 1
+    error = json.loads(result.stdout)["error"]
+    assert error["code"] == "MALFORMED"
+    assert told in error["message"]
+
+
+def test_a_few_lines_of_aliases_do_not_become_more_values_than_memory_holds(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 100))]
+    file.write_text("\n".join(lines))
+    result = cli("exports", "put", str(file))
+    assert result.exit_code == 1
+    assert "once its aliases are written out" in result.stderr
+
+
+def test_aliases_that_say_a_thing_twice_are_taken(cli: Cli, tmp_path: Path) -> None:
+    assert put(cli, tmp_path, "exportId: x\ntableBy: &t [a]\ncolumns: *t\n") == {
+        "exportId": "x",
+        "tableBy": ["a"],
+        "columns": ["a"],
+    }
 
 
 def test_a_json_file_is_told_what_is_wrong_with_its_json(cli: Cli, tmp_path: Path) -> None:
