@@ -17,6 +17,7 @@ from tidegate.accept import Origin
 from tidegate.bootstrap import Stack
 from tidegate.errors import RejectedError
 from tidegate.instants import floor_millis, from_millis
+from tidegate.logs import DiscreetFormatter
 from tidegate.model import Request, Trigger
 from tidegate.orders import is_order, order_of
 from tidegate.request import parse
@@ -24,7 +25,7 @@ from tidegate.schedule import from_schedule
 from tidegate.service import Service
 from tidegate.settings import from_environment
 
-logger = Logger()
+logger = Logger(logger_formatter=DiscreetFormatter())
 metrics = Metrics()
 
 

@@ -13,9 +13,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate.bootstrap import Stack
 from tidegate.errors import RetriableError
+from tidegate.logs import DiscreetFormatter
 from tidegate.settings import from_environment
 
-logger = Logger()
+logger = Logger(logger_formatter=DiscreetFormatter())
 metrics = Metrics()
 
 

@@ -15,11 +15,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from tidegate.bootstrap import Stack
 from tidegate.engine import Verdict
 from tidegate.job import Task
+from tidegate.logs import DiscreetFormatter
 from tidegate.model import State
 from tidegate.queues import WorkMessage
 from tidegate.settings import from_environment
 
-logger = Logger()
+logger = Logger(logger_formatter=DiscreetFormatter())
 metrics = Metrics()
 
 

@@ -79,10 +79,12 @@ def keys_of(chunks: Iterable[bytes]) -> list[tuple[str, ...]]:
 
 def too_many(count: int, first: Iterable[str], limit: str) -> FatalError:
     """The error for more failed records than `limit`, a phrase, allows."""
+    # Ids of records are in the remedy, which the history, being kept for ever, leaves out.
     return FatalError(
-        f"{count} records cannot be exported, more than {limit}. The first of them: {', '.join(first)}.",
+        f"{count} records cannot be exported, more than {limit}.",
         code=TOO_MANY,
-        remedy="Correct the records, or raise the export's maxFailedRecords; then retry the operation.",
+        remedy=f"Correct the records, of which the first are {', '.join(first)}, or raise the export's"
+        " maxFailedRecords; then retry the operation.",
     )
 
 

@@ -49,7 +49,7 @@ def test_above_the_limit_the_operation_fails_and_the_watermark_stays(world: Worl
     assert operation.error.code == "TOO_MANY_FAILED_RECORDS"
     assert "11 records" in operation.error.message
     assert "of 31 (1 %, at least 10)" in operation.error.message
-    assert f'"{bad[0]}", "{bad[1]}"' in operation.error.message
+    assert f'"{bad[0]}", "{bad[1]}"' in operation.error.remedy
     assert "maxFailedRecords" in operation.error.remedy
     assert world.watermark("a") is None
     assert world.keys("") == []

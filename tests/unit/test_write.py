@@ -260,14 +260,20 @@ def test_what_only_a_source_of_ones_own_can_give_is_listed_and_stops_nothing(
 
 def test_a_name_of_an_attribute_that_is_no_text_is_listed_and_stops_nothing() -> None:
     store = MemoryStore()
-    odd = record({"id": {"S": "odd"}, 1: {"S": "x"}})  # type: ignore[dict-item]  # as a source of one's own may have it
+    values: dict[Any, Any] = {"id": {"S": "odd"}, 1: {"S": "x"}}
+    odd = record(values)
     result = written(store, [plain_record(0), odd])
     assert (result.records, [line["key"] for line in listed_lines(store, result)]) == (1, [["odd"]])
 
 
 def test_an_attribute_called_as_the_writers_own_mark_for_binary_comes_back_as_it_was() -> None:
     store = MemoryStore()
-    values = {"id": {"S": "r"}, "b64": {"S": "AA=="}, "m": {"M": {"b64": {"S": "AA=="}}}, "b": {"B": b"\x00"}}
+    values: dict[str, Any] = {
+        "id": {"S": "r"},
+        "b64": {"S": "AA=="},
+        "m": {"M": {"b64": {"S": "AA=="}}},
+        "b": {"B": b"\x00"},
+    }
     result = written(store, [record(values)], format={"type": "JSONL"})
     assert json.loads(store.plain(result.parts[0])) == {"id": "r", "b64": "AA==", "m": {"b64": "AA=="}, "b": "AA=="}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -145,7 +145,7 @@ def audit(
     window: Window | None = None,
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The details of an audit event: what ran, for whom, and how it ended. No record content."""
+    """The details of an audit event: what ran, for whom, and how it ended. No record content, and no record's id."""
     return {
         "operationId": operation.operation_id,
         "kind": operation.kind,
@@ -158,7 +158,7 @@ def audit(
         "actor": operation.actor,
         "state": state.value,
         "outcome": outcome,
-        "error": asdict(failure) if failure else None,
+        "error": {"code": failure.code, "message": failure.message} if failure else None,
         "window": {"start": rfc3339(window.start), "end": rfc3339(window.end)} if window else None,
         **(more or {}),
     }
