@@ -1,5 +1,6 @@
 """What each function may do, and what none may."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -123,3 +124,19 @@ def test_override_buckets_and_further_tables_are_opened_by_name_and_for_reading(
         {"s3:GetObject", "s3:GetObjectVersion"},
         ["arn:aws:s3:::in-a/*", "arn:aws:s3:::in-b/*"],
     )
+
+
+def test_only_intake_may_read_what_lies_in_an_override_bucket(template: Json, resolve: Resolve) -> None:
+    for role in set(roles(template)) - {"IntakeRole"}:
+        for sid, (_, resources) in allowed(template, resolve, role, **EVERYTHING).items():
+            assert not [resource for resource in resources if "in-a" in resource or "in-b" in resource], (role, sid)
+
+
+@pytest.mark.parametrize(
+    "buckets",
+    ["*", "in-*", "in-a/*", "in-a/x", "arn:aws:s3:::in-a", "IN-A", "in-a, in-b", "in-a,", "in a", "a", "${x}"],
+)
+def test_the_list_of_override_buckets_takes_names_of_buckets_and_nothing_wider(template: Json, buckets: str) -> None:
+    pattern = template["Parameters"]["OverrideBuckets"]["AllowedPattern"]
+    assert re.fullmatch(pattern, "in-a,in-b.example")
+    assert re.fullmatch(pattern, buckets) is None
