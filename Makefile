@@ -42,6 +42,11 @@ $(VENV)/checkov/.done: requirements/checkov.lock $(VENV)/bootstrap/.done
 	@$(UV) pip sync --quiet --python $(VENV)/checkov/bin/python --require-hashes requirements/checkov.lock
 	@touch $@
 
+$(VENV)/audit/.done: requirements/audit.lock $(VENV)/bootstrap/.done
+	@$(PYTHON) -m venv --without-pip $(VENV)/audit
+	@$(UV) pip sync --quiet --python $(VENV)/audit/bin/python --require-hashes requirements/audit.lock
+	@touch $@
+
 install: $(VENV)/.done $(VENV)/ministack/.done  ## the package, its tools and the embedded AWS, into .venv/
 
 demo: install  ## sample records in, files out, twice, on an AWS inside this machine
@@ -50,7 +55,7 @@ demo: install  ## sample records in, files out, twice, on an AWS inside this mac
 test: install $(VENV)/sam/.done  ## every test
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-check: install $(VENV)/sam/.done $(VENV)/checkov/.done  ## formatting, lint, types, imports, schemas, template
+check: install $(VENV)/sam/.done $(VENV)/checkov/.done $(VENV)/audit/.done  ## formatting, lint, types, imports, template, vulnerabilities
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
@@ -58,6 +63,7 @@ check: install $(VENV)/sam/.done $(VENV)/checkov/.done  ## formatting, lint, typ
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint -t template.yaml infra/observability.yaml
 	$(VENV)/checkov/bin/checkov --config-file infra/checkov.yaml
+	$(BIN)/python infra/audit.py $(VENV)/audit/bin/pip-audit requirements/uv.lock requirements/all.lock
 
 build: install $(VENV)/sam/.done  ## the functions' packages for arm64, as `sam deploy` takes them
 	SAM_CLI_TELEMETRY=0 $(VENV)/sam/bin/sam build
@@ -71,6 +77,7 @@ lock: $(VENV)/bootstrap/.done  ## resolve requirements/*.lock anew (UPGRADE=--up
 	echo 'ministack[full]==1.5.33' | $(UV) $(COMPILE) - -o requirements/ministack.lock
 	echo 'aws-sam-cli==1.170.0' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/sam.lock
 	echo 'checkov==3.3.30' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/checkov.lock
+	echo 'pip-audit==2.10.1' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/audit.lock
 
 clean:  ## remove what was installed and built
 	rm -rf $(VENV) .aws-sam .tidegate .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
