@@ -277,7 +277,7 @@ class Engine:
         failure = Failure(
             "UNEXPECTED",
             f"An unexpected {type(error).__name__} stopped attempt {current.attempts} of {MOST_ATTEMPTS}.",
-            "The worker's log has the whole error under this operation id.",
+            "The worker's log shows under this operation id where it happened.",
         )
         if current.attempts >= MOST_ATTEMPTS:
             return self._fail(claim, failure)

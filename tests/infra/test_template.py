@@ -159,6 +159,36 @@ def test_each_function_writes_to_a_log_group_of_its_own_with_retention(template:
     assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
 
 
+def test_functions_neither_log_their_events_nor_are_traced(template: Json) -> None:
+    settings = template["Globals"]["Function"]
+    variables = settings["Environment"]["Variables"]
+    assert {name for name in variables if name.startswith("POWERTOOLS_")} == {
+        "POWERTOOLS_SERVICE_NAME",
+        "POWERTOOLS_METRICS_NAMESPACE",
+    }
+    for function in (settings, *of_type(template, "AWS::Serverless::Function").values()):
+        assert "Tracing" not in function
+        assert function is settings or "Environment" not in function
+
+
+def test_nothing_can_be_called_from_outside_the_account(template: Json) -> None:
+    kinds = {item["Type"] for item in template["Resources"].values()}
+    assert not [
+        kind for kind in kinds if kind.startswith("AWS::ApiGateway") or kind.endswith(("Url", "HttpApi", "Api"))
+    ]
+    for function in of_type(template, "AWS::Serverless::Function").values():
+        assert not {"FunctionUrlConfig", "Events"} & set(function)
+    for permission in of_type(template, "AWS::Lambda::Permission").values():
+        assert permission["Principal"].endswith(".amazonaws.com")
+        assert permission["SourceArn"]
+    policies = [
+        *of_type(template, "AWS::SQS::QueuePolicy").values(),
+        *of_type(template, "AWS::S3::BucketPolicy").values(),
+    ]
+    for policy in policies:
+        assert {statement["Effect"] for statement in policy["PolicyDocument"]["Statement"]} == {"Deny"}
+
+
 def test_packages_are_built_for_the_runtime_that_the_template_names(template: Json, project: Path) -> None:
     shared = template["Globals"]["Function"]
     assert shared["Architectures"] == ["arm64"]
