@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tidegate.formats import Column, format_of
 from tidegate.model import FormatSpec
-from tidegate.verify.readback import Cells, read_back
+from tidegate.readback import Cells, read_back
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 

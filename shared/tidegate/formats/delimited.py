@@ -17,6 +17,8 @@ from tidegate.formats.wire import (
 from tidegate.model import AttributeValue
 
 _FORMULA_STARTS = frozenset("=+-@\t\r")
+GUARDED = tuple("'" + start for start in "=+-@\t\r")
+"""How a text begins that has got an apostrophe; one that was written so by its author begins in the same way."""
 _QUOTE, _DOUBLED = '"', '""'
 _QUOTED = re.compile(r'[",\r\n]')
 _BETWEEN = "\x00"

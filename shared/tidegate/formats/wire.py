@@ -88,6 +88,21 @@ def base64_text(data: bytes) -> str:
     return b2a_base64(data, newline=False).decode("ascii")
 
 
+def cell_text(value: AttributeValue) -> str | None:
+    """A string, number or binary as it stands in a part, whatever the format, without quotes and formula guard.
+
+    None for values of other types, for MISSING, and for a number that is none.
+    """
+    if "S" in value:
+        return str(value["S"])
+    if "N" in value:
+        try:
+            return numeral(value["N"])
+        except MALFORMED:
+            return None
+    return base64_text(value["B"]) if "B" in value else None
+
+
 def json_text(value: AttributeValue) -> str:
     """One value in wire form as compact JSON text. Raises one of MALFORMED where it is not in that form."""
     text = _text(value)

@@ -13,10 +13,10 @@ from typing import TypeAlias
 
 from tidegate.instants import rfc3339
 from tidegate.layout import window_of
+from tidegate.links import Link, Unreadable, read_link
 from tidegate.model import Pair, Window
 from tidegate.store.objects import Objects
 from tidegate.store.pairs import Head
-from tidegate.verify.links import Link, Unreadable, read_link
 from tidegate.verify.report import Explanation, Level, Remark, span_text
 
 LOST_MANIFEST = "The records of its window are still in its parts, but nothing vouches for them: re-export the window."

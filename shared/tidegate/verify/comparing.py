@@ -7,14 +7,15 @@ from typing import TypeAlias
 
 from tidegate.definition import from_document
 from tidegate.errors import TidegateError
+from tidegate.identity import Identity
+from tidegate.links import Link, NamedPart
 from tidegate.model import Definition, Pair, Window
 from tidegate.sources import Source
 from tidegate.store.ledger import Ledger
 from tidegate.verify.chain import Step
-from tidegate.verify.links import Link, NamedPart
 from tidegate.verify.parts import Keep
 from tidegate.verify.report import Level, Remark, SourceReport, span_text
-from tidegate.verify.source import Comparison, Identity
+from tidegate.verify.source import Comparison
 
 ToSource: TypeAlias = Callable[[], tuple[Definition, Callable[[Definition], Source]]]
 """The definition that counts now, and what makes a source of a definition. Raises TidegateError."""

@@ -11,6 +11,7 @@ from itertools import groupby
 from tidegate.errors import FatalError
 from tidegate.instants import rfc3339
 from tidegate.layout import EXPORTS, percent_encoded, window_of
+from tidegate.links import MANIFEST, Link, read_link
 from tidegate.model import Pair, Window
 from tidegate.seal import Seal
 from tidegate.store.ledger import Ledger
@@ -18,7 +19,6 @@ from tidegate.store.objects import Objects
 from tidegate.store.pairs import Standing
 from tidegate.verify.chain import Chain, Tracer
 from tidegate.verify.comparing import Comparing, ToSource
-from tidegate.verify.links import MANIFEST, Link, read_link
 from tidegate.verify.parts import check_parts
 from tidegate.verify.repair import TAG, cures
 from tidegate.verify.report import Explanation, Level, PairReport, Remark

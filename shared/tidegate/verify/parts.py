@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from tidegate.errors import FatalError
+from tidegate.links import Link, NamedPart
 from tidegate.model import Pair
+from tidegate.readback import Cells, ReadBack, read_back
 from tidegate.store.objects import Objects
-from tidegate.verify.links import Link, NamedPart
-from tidegate.verify.readback import Cells, ReadBack, read_back
 from tidegate.verify.report import Remark
 
 Keep: TypeAlias = tuple[Sequence[str], Callable[[Sequence[Cells]], None]]

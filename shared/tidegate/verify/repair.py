@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.instants import rfc3339
+from tidegate.links import Link
 from tidegate.model import ExportType, Pair, Window
-from tidegate.verify.links import Link
 from tidegate.verify.report import Remark, Repair
 
 TAG = "repair; "

@@ -14,14 +14,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tidegate.errors import FatalError
-from tidegate.formats.wire import base64_text, numeral
+from tidegate.formats.delimited import GUARDED
+from tidegate.formats.wire import cell_text
+from tidegate.identity import Identity
 from tidegate.instants import to_millis
-from tidegate.model import AttributeValue, Definition, Pair, Record, Window
+from tidegate.model import Pair, Record, Window
+from tidegate.readback import Cells
 from tidegate.sources import Ask, KeyLookup, Source
-from tidegate.verify.readback import Cells
 from tidegate.verify.report import EXAMPLES, Level, Remark, SourceReport, span_text
 
-_GUARDED = tuple("'" + start for start in "=+-@\t\r")
 _LOOKED_UP_AT_ONCE = 1_000
 _SCHEMA = """
 CREATE TABLE part (id BLOB, time BLOB, chain INTEGER);
@@ -39,29 +40,6 @@ WHERE chain > 0 AND NOT EXISTS (SELECT 1 FROM source WHERE source.id = part.id A
 _TWICE = """
 SELECT id, min(chain) < max(chain), count(*) - 1 FROM part WHERE chain > 0 GROUP BY id, time HAVING count(*) > 1
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Where a record's id and time stand: the attributes in the source, and the columns that a part has of them."""
-
-    attributes: tuple[str, ...]
-    columns: tuple[str, ...]
-
-    @classmethod
-    def of(cls, definition: Definition, source: Source) -> Identity | None:
-        """Id first, time last. None where an export's parts do not carry both."""
-        key = source.names().key if isinstance(source, KeyLookup) else definition.source.record_key
-        attributes = (*key, definition.source.time_key)
-        if not key:
-            return None
-        if definition.columns is None:
-            projected = definition.source.projection
-            shown = not projected or set(attributes) <= set(projected)
-            return cls(attributes, attributes) if shown else None
-        names = {column.path: column.name for column in reversed(definition.columns)}
-        columns = tuple(names[name] for name in attributes if name in names)
-        return cls(attributes, columns) if len(columns) == len(attributes) else None
 
 
 @dataclass(slots=True)
@@ -236,22 +214,13 @@ class _Tally:
 
 
 def _row(record: Record, identity: Identity) -> tuple[bytes, bytes, int]:
-    *key, time = (_of_wire(record.values.get(name, {})) for name in identity.attributes)
+    *key, time = (_plain(cell_text(record.values.get(name, {})) or "") for name in identity.attributes)
     return _id(key), _text(time), record.time_millis or 0
-
-
-def _of_wire(value: AttributeValue) -> str:
-    """A value as it stands in a part, whatever its format: numbers digit by digit, binary as base64."""
-    if "S" in value:
-        return _plain(value["S"])
-    if "N" in value:
-        return numeral(value["N"])
-    return _plain(base64_text(value["B"])) if "B" in value else ""
 
 
 def _plain(text: str) -> str:
     """A text without the apostrophe that keeps spreadsheets from running it; the same on both sides."""
-    return text[1:] if text.startswith(_GUARDED) else text
+    return text[1:] if text.startswith(GUARDED) else text
 
 
 def _id(key: Sequence[str]) -> bytes:
