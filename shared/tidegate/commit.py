@@ -21,7 +21,7 @@ from tidegate.seal import Seal
 from tidegate.store.binding import conditional
 from tidegate.store.ledger import Ledger, audit, audit_event
 from tidegate.store.objects import Objects
-from tidegate.store.pairs import Head, Lease, lost
+from tidegate.store.pairs import Head, Lease, Memory, lost
 from tidegate.store.watermarks import Mark, described
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,8 @@ def set_watermark(
 def _ended(window: Seal) -> Ended:
     head = None
     if window.moves_watermark and window.window is not None:
-        head = Head(window.window.end, window.manifest_key, window.manifest_sha256)
+        memory = Memory(window.memory.key, window.memory.sha256) if window.memory else None
+        head = Head(window.window.end, window.manifest_key, window.manifest_sha256, memory)
     listed = window.failed_list
     result: JSONObject = {
         "manifest": {"key": window.manifest_key, "sha256": window.manifest_sha256},

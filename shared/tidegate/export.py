@@ -15,9 +15,10 @@ from decimal import Decimal
 
 from tidegate import commit, deliver, manifest
 from tidegate.definition import from_document
-from tidegate.failed import keys_of, too_many
+from tidegate.errors import TidegateError
+from tidegate.failed import too_many
 from tidegate.job import Budget, Claim, PassResult
-from tidegate.layout import LIST_NAME, directory, fenced_prefix, work_prefix
+from tidegate.layout import directory, memory_key, work_prefix
 from tidegate.model import (
     Definition,
     ExportType,
@@ -29,16 +30,16 @@ from tidegate.model import (
     Trigger,
     Window,
 )
+from tidegate.opening import ForgottenError, Opening
 from tidegate.params import ExportParams
-from tidegate.read import read
-from tidegate.reading import Live, Reading
+from tidegate.reading import Live, Reading, Stored
 from tidegate.seal import Seal
-from tidegate.sources import Ask, KeyLookup, Source
+from tidegate.sources import Source
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
-from tidegate.store.pairs import lost
+from tidegate.store.pairs import Head, lost
 from tidegate.window import resolve
-from tidegate.write import PartWriter, Written
+from tidegate.write import Written
 
 logger = logging.getLogger(__name__)
 
@@ -99,27 +100,25 @@ class ExportJob:
             if ended is not None:
                 return ended
         if self.live is None:
-            reading, state = self._reading(previous)
+            reading, stored = self._reading(previous)
             if reading.window is not None and reading.window.empty:
                 return self._nothing_new(reading)
             self._note_window(reading)
-            self.live = self._open(reading, state)
+            self.live = self._open(reading, stored)
         if not self.live.read(budget):
             return self.live.pause()
         return self._seal_and_deliver(self.live, budget)
 
-    def _reading(self, previous: bytes | None) -> tuple[Reading, bytes | None]:
+    def _reading(self, previous: bytes | None) -> tuple[Reading, Stored | None]:
         """Find the window; go on from a checkpoint if it was made for the same window and watermark."""
         watermark = None if self.params.ignore_watermark else self.kind.ledger.watermarks.read(self.lease.pair)
         window = self._window(watermark)
         if previous is not None and not previous.startswith(PUBLISHING):
-            resumed, state = Reading.of_state(previous)
+            resumed, stored = Reading.of_state(previous)
             if (resumed.window, resumed.watermark) == (window, watermark):
-                return resumed, state
+                return resumed, stored
             logger.info("the watermark moved, starting anew", extra={"operationId": self.operation.operation_id})
-        fresh = Reading(window, watermark)
-        fresh.skipped["filtered"] = self.params.filtered
-        return fresh, None
+        return self._fresh(Reading(window, watermark)), None
 
     def _note_window(self, reading: Reading) -> None:
         """Write the window down before it is read, so that a failed operation still says what it was about."""
@@ -129,20 +128,29 @@ class ExportJob:
         if not operations.save_window(self.operation, reading.window, reading.watermark, self.kind.clock()):
             raise lost(self.lease)
 
-    def _open(self, reading: Reading, state: bytes | None) -> Live:
-        """Source and writer, both where the reading stands."""
-        source = self.kind.source_of(self.definition)
-        writer = PartWriter(
-            self.definition,
-            directory(self.operation, reading.window),
-            fenced_prefix(self.operation.operation_id, self.lease.fence),
-            self.kind.objects,
-            source.names().key if isinstance(source, KeyLookup) else self.definition.source.record_key,
-            state,
+    def _open(self, reading: Reading, stored: Stored | None) -> Live:
+        """Source, look-back and writer, all where the reading stands."""
+        kind = self.kind
+        opening = Opening(
+            kind.ledger, kind.objects, kind.source_of, self.operation, self.lease, self.params, self.definition
         )
-        ask = Ask(self.lease.pair.study, reading.window, self._planned_keys())
-        pages = iter(()) if reading.finished else read(source, ask, reading.cursor, self.definition, self.params.tables)
-        return Live(reading, writer, pages)
+        if stored is not None and (stored.lookback is not None) != opening.looks_back(reading.window):
+            return self._open(self._fresh(reading), None)  # a version that did not look back has made this checkpoint
+        try:
+            return opening.open(reading, stored, self._head_before(reading))
+        except ForgottenError:
+            logger.warning("the memory is gone, starting anew", extra={"operationId": self.operation.operation_id})
+            return self._open(self._fresh(reading), None)
+
+    def _head_before(self, reading: Reading) -> Head | None:
+        """The link that this window follows: a watermark that no commit of ours has put there starts a new chain."""
+        moves = not self.params.ignore_watermark and reading.window is not None
+        return self.head if moves and self.head and self.head.end == reading.watermark else None
+
+    def _fresh(self, found: Reading) -> Reading:
+        fresh = Reading(found.window, found.watermark)
+        fresh.skipped["filtered"] = self.params.filtered
+        return fresh
 
     def _window(self, watermark: datetime | None) -> Window | None:
         if self.params.end is None:
@@ -156,14 +164,6 @@ class ExportJob:
             first_export_from=self.definition.first_export_from,
             time_zone=self.definition.time_zone,
         )
-
-    def _planned_keys(self) -> list[tuple[str, ...]] | None:
-        if self.params.plan is None:
-            return None
-        stored = self.kind.objects.get(self.params.plan)
-        if self.params.plan.endswith(f"/{LIST_NAME}"):
-            return keys_of(stored)
-        return [tuple(key) for key in json.loads(b"".join(stored))]
 
     def _nothing_new(self, reading: Reading) -> PassResult:
         return PassResult(
@@ -180,7 +180,6 @@ class ExportJob:
         reading, written = live.reading, live.writer.finish()
         self._check_failed(written)
         moves = not self.params.ignore_watermark and reading.window is not None
-        head = self.head if moves and self.head and self.head.end == reading.watermark else None
         after = reading.window.end if moves and reading.window else None
         text = manifest.build(
             self.operation,
@@ -190,7 +189,7 @@ class ExportJob:
             columns=written.columns,
             records=written.records,
             skipped=reading.skipped,
-            previous=head,
+            previous=self._head_before(reading),
             created_at=self.kind.clock(),
             failed=written.failed.file if written.failed else None,
         )
@@ -206,6 +205,7 @@ class ExportJob:
             media_type=_media_type(self.definition),
             absent_tables=tuple(t for t in self.params.tables or () if t not in written.columns),
             failed_list=written.failed.file if written.failed else None,
+            memory=live.late.finish(memory_key(self.operation, after)) if live.late and after else None,
         )
         try:
             commit.seal(self.kind.ledger, self.kind.objects, self.lease, self.seal)
@@ -241,7 +241,7 @@ class ExportJob:
         Each part is published once a process at most; a pass that runs out of time goes on behind the last one.
         """
         self.published = deliver.parts(self.kind.objects, seal, self.published, budget)
-        if self.published < len(seal.files):
+        if self.published < len(seal.placed):
             return self._publishing(seal)
         deliver.manifest(self.kind.objects, seal)
         ours = seal.operation_id == self.operation.operation_id
@@ -249,6 +249,7 @@ class ExportJob:
         ended = commit.commit(self.kind.ledger, self.lease, seal, owner, self.kind.clock())
         self.seal, self.published = None, 0
         if ended.head is not None:
+            self._forget(self.head, ended.head)
             self.head = ended.head
         if ours:
             found = ended.result.get("counts", {})
@@ -266,6 +267,15 @@ class ExportJob:
         )
         self.kind.objects.remove_prefix(work_prefix(seal.operation_id))
         return None
+
+    def _forget(self, before: Head | None, now: Head) -> None:
+        """Remove the memory that nobody needs any more; the tick does it where this cannot be done now."""
+        if before is None or before.memory is None or before.memory == now.memory:
+            return
+        try:
+            self.kind.objects.remove([before.memory.key])
+        except TidegateError as error:
+            logger.warning("an old memory stays", extra={"key": before.memory.key, "reason": str(error)})
 
     def _publishing(self, seal: Seal) -> PassResult:
         """The state between two passes of publishing: how many files are in place."""

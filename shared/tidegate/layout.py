@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import UTC
-from urllib.parse import quote
+from datetime import UTC, datetime
+from urllib.parse import quote, unquote
 
 from tidegate.instants import compact, parse_compact
-from tidegate.model import Operation, Trigger, Window
+from tidegate.model import Operation, Pair, Trigger, Window
 
 EXPORTS = "exports/"
 WORK = "work/"
@@ -16,6 +16,8 @@ FAILED = "failed/"
 """The redrive lists of requests; no lifecycle rule removes them. Those of exports lie beside their parts."""
 LIST_NAME = "failed-records.jsonl"
 """Every redrive list, below a directory of its own."""
+LOOKBACK = "lookback/"
+"""Beside `exports/` and not in it: readers who take everything below `exports/` must not find it there."""
 _WINDOW = re.compile(r"(\d{8}T\d{6}\.\d{3}Z)_(\d{8}T\d{6}\.\d{3}Z)", re.ASCII)
 
 
@@ -31,10 +33,9 @@ def directory(operation: Operation, window: Window | None) -> str:
     has its operation's id there instead, and never overwrites an original. An override has no window: its `dt` is the
     day of acceptance.
     """
-    export, study = percent_encoded(operation.export or ""), percent_encoded(operation.study or "")
+    folder = pair_folder(EXPORTS, Pair(operation.export or "", operation.study or ""))
     day = window.end if window is not None else operation.created_at
-    base = f"{EXPORTS}export={export}/study={study}/dt={day.astimezone(UTC):%Y-%m-%d}/"
-    return base + _leaf(operation, window) + "/"
+    return f"{folder}dt={day.astimezone(UTC):%Y-%m-%d}/{_leaf(operation, window)}/"
 
 
 def _leaf(operation: Operation, window: Window | None) -> str:
@@ -56,6 +57,25 @@ def window_of(key: str) -> Window | None:
         return Window(parse_compact(match[1]), parse_compact(match[2])) if match else None
     except ValueError:
         return None
+
+
+def pair_folder(root: str, pair: Pair) -> str:
+    """Where a pair's objects are below `root`, EXPORTS or LOOKBACK; ends in a slash."""
+    return f"{root}export={percent_encoded(pair.export)}/study={percent_encoded(pair.study)}/"
+
+
+def pair_of(key: str) -> Pair:
+    """The pair whose folder a key is in, or is; the inverse of `pair_folder`. Raises ValueError for other keys."""
+    segments = key.split("/")
+    if len(segments) < 4 or not (segments[1].startswith("export=") and segments[2].startswith("study=")):
+        raise ValueError(f"{key} is in no folder of an export and a study")
+    return Pair(unquote(segments[1].removeprefix("export=")), unquote(segments[2].removeprefix("study=")))
+
+
+def memory_key(operation: Operation, end: datetime) -> str:
+    """Where is kept what the window of this end, and those before it, exported within the look-back."""
+    pair = Pair(operation.export or "", operation.study or "")
+    return f"{pair_folder(LOOKBACK, pair)}{compact(end)}_{operation.operation_id}.jsonl.gz"
 
 
 def work_prefix(operation_id: str) -> str:

@@ -1,6 +1,6 @@
 """The first step of an export: the pages of its source, with the tables that were asked for and the counts of the rest.
 
-Looking back for late records belongs here: an earlier start of the query, and dropping what was exported before.
+It is taken twice where the export looks back: see lookback.py.
 """
 
 from __future__ import annotations

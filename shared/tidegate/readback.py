@@ -44,7 +44,7 @@ def read_back(
 
     `keep` gets the columns `names` of its records, batch by batch, as far as they can be read.
     """
-    raw = _Measured(chunks)
+    raw = Measured(chunks)
     records, trouble = 0, ""
     batch: list[Cells] = []
     try:
@@ -163,8 +163,8 @@ _READERS: Mapping[str, Callable[[io.TextIOWrapper, Sequence[str]], Iterator[Cell
 }
 
 
-class _Measured(io.RawIOBase):
-    """Chunks as a file, that measures and hashes what is read of it."""
+class Measured(io.RawIOBase):
+    """Chunks of bytes as a file to read, which measures and hashes what is read of it."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)

@@ -9,8 +9,19 @@ from datetime import datetime
 
 from tidegate.instants import from_millis, parse_rfc3339, rfc3339
 from tidegate.job import Budget, PassResult
+from tidegate.lookback import Lookback
 from tidegate.model import JSON, Page, Progress, Window
+from tidegate.pieces import Tails
 from tidegate.write import PartWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a checkpoint has besides the reading itself: the state of the look-back with its bytes, and the writer's."""
+
+    lookback: JSON | None
+    tails: Tails
+    writer: bytes
 
 
 @dataclass(slots=True)
@@ -24,8 +35,10 @@ class Reading:
     last_millis: int | None = None
     skipped: dict[str, int] = field(default_factory=lambda: {"filtered": 0, "duplicate": 0, "deleted": 0})
 
-    def to_state(self, writer: bytes) -> bytes:
-        """A line of JSON, then the writer's own state."""
+    def to_state(self, late: Lookback | None, writer: PartWriter) -> bytes:
+        """A line of JSON, then the bytes of the look-back's state, then the writer's own state."""
+        tails: list[bytes | bytearray] = []
+        lookback = None if late is None else late.state(tails)
         header = {
             "window": [rfc3339(self.window.start), rfc3339(self.window.end)] if self.window else None,
             "watermark": rfc3339(self.watermark) if self.watermark else None,
@@ -33,15 +46,18 @@ class Reading:
             "finished": self.finished,
             "lastMillis": self.last_millis,
             "skipped": self.skipped,
+            "lookback": lookback,
+            "lookbackBytes": sum(map(len, tails)),
         }
-        return json.dumps(header, separators=(",", ":")).encode() + b"\n" + writer
+        return b"".join((json.dumps(header, separators=(",", ":")).encode(), b"\n", *tails, writer.state()))
 
     @classmethod
-    def of_state(cls, state: bytes) -> tuple[Reading, bytes]:
-        """What `to_state` wrote, and the writer's part of it."""
-        text, _, writer = state.partition(b"\n")
+    def of_state(cls, state: bytes) -> tuple[Reading, Stored]:
+        """What `to_state` wrote."""
+        text, _, rest = state.partition(b"\n")
         header = json.loads(text)
         window = header["window"]
+        size = header.get("lookbackBytes", 0)
         return cls(
             Window(parse_rfc3339(window[0]), parse_rfc3339(window[1])) if window else None,
             parse_rfc3339(header["watermark"]) if header["watermark"] else None,
@@ -49,16 +65,17 @@ class Reading:
             header["finished"],
             header["lastMillis"],
             header["skipped"],
-        ), writer
+        ), Stored(header.get("lookback"), Tails(memoryview(rest)[:size]), rest[size:])
 
 
 @dataclass(slots=True)
 class Live:
-    """A reading under way in this process: where it stands, the writer, and the pages that are still to come."""
+    """A reading under way in this process: where it stands, the writer, the pages to come, and the look-back if any."""
 
     reading: Reading
     writer: PartWriter
     pages: Iterator[Page]
+    late: Lookback | None = None
 
     def read(self, budget: Budget) -> bool:
         """Read and write page by page; True when the source has no more, False when the budget is spent."""
@@ -83,7 +100,7 @@ class Live:
         return PassResult(
             complete=False,
             progress=Progress(self.percent(), writer.records, writer.bytes, description="reading"),
-            state=reading.to_state(writer.state()),
+            state=reading.to_state(self.late, writer),
             window=reading.window,
             watermark_before=reading.watermark,
         )

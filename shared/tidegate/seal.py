@@ -10,6 +10,7 @@ from tidegate.failed import LIST_MEDIA_TYPE
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.layout import fenced_prefix
 from tidegate.model import JSON, JSONObject, Part, Piece, Window
+from tidegate.remembered import MEDIA_TYPE as MEMORY_MEDIA_TYPE
 from tidegate.store.objects import Objects
 from tidegate.store.pairs import pack, unpack
 
@@ -32,10 +33,16 @@ class Seal:
     media_type: str
     absent_tables: tuple[str, ...] = ()
     failed_list: Part | None = None
+    memory: Part | None = None
+
+    @property
+    def placed(self) -> tuple[tuple[Part, str], ...]:
+        """All that is put together in the stack's bucket: the readers' files, then what the next look-back needs."""
+        return self.files if self.memory is None else (*self.files, (self.memory, MEMORY_MEDIA_TYPE))
 
     @property
     def files(self) -> tuple[tuple[Part, str], ...]:
-        """All that has to be in place before the manifest, each with its media type; the redrive list comes last."""
+        """What readers have to find before the manifest, each with its media type; the redrive list comes last."""
         files = [(part, self.media_type) for part in self.parts]
         if self.failed_list is not None:
             files.append((self.failed_list, LIST_MEDIA_TYPE))
@@ -68,6 +75,7 @@ class Seal:
             "absentTables": list(self.absent_tables),
             "parts": [_listed(part) for part in self.parts],
             "failedList": None if self.failed_list is None else _listed(self.failed_list),
+            "memory": None if self.memory is None else _listed(self.memory),
         }
 
     @classmethod
@@ -89,6 +97,7 @@ class Seal:
             absent_tables=tuple(document["absentTables"]),
             parts=tuple(map(_part, document["parts"])),
             failed_list=None if document["failedList"] is None else _part(document["failedList"]),
+            memory=None if document.get("memory") is None else _part(document["memory"]),
         )
 
 

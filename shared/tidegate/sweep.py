@@ -1,4 +1,4 @@
-"""Removes finished files that no manifest names. They do not count for readers, but they are in the way."""
+"""Removes what does not count: finished files that no manifest names, and memories that no chain head names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from tidegate.layout import EXPORTS, percent_encoded
+from tidegate.layout import EXPORTS, LOOKBACK, pair_folder, pair_of
 from tidegate.model import Pair
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
@@ -35,10 +35,27 @@ def sweep_orphans(ledger: Ledger, objects: Objects, since: datetime, now: dateti
     return removed
 
 
+def sweep_memories(ledger: Ledger, objects: Objects, now: datetime) -> int:
+    """Delete the memories of the look-back that are no chain head's; how many.
+
+    Left alone: pairs with a sealed window (its memory comes before its commit), and files younger than 15 minutes.
+    Repeatable. A pair has one memory, and more for a moment only, so all of them are listed.
+    """
+    strays: list[str] = []
+    for folder, found in groupby(objects.dated_keys(LOOKBACK), key=lambda dated: dated[0].rpartition("/")[0]):
+        settled = [key for key, at in found if now - at > SETTLED]
+        standing = ledger.pairs.standing(pair_of(f"{folder}/")) if settled else None
+        if standing is not None and standing.seal is None:
+            memory = standing.head.memory if standing.head else None
+            strays += [key for key in settled if memory is None or key != memory.key]
+    objects.remove(strays)
+    return len(strays)
+
+
 def _days(pair: Pair, since: datetime, now: datetime) -> Iterator[str]:
     day = since.date()
     while day <= now.date():
-        yield f"{EXPORTS}export={percent_encoded(pair.export)}/study={percent_encoded(pair.study)}/dt={day}/"
+        yield f"{pair_folder(EXPORTS, pair)}dt={day}/"
         day += timedelta(days=1)
 
 

@@ -19,7 +19,7 @@ from tidegate.model import DEFAULT_EXPORT, Failure, Operation, Pair, State
 from tidegate.queues import DeadLetters, WorkQueue
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
-from tidegate.sweep import sweep_orphans
+from tidegate.sweep import sweep_memories, sweep_orphans
 from tidegate.ulid import is_ulid
 
 logger = logging.getLogger(__name__)
@@ -211,8 +211,9 @@ class Upkeep:
         report.watermark_lag_seconds = max(lags, default=0.0)
 
     def remove_orphans(self, now: datetime, report: Report) -> None:
-        """Remove finished files that no manifest names; see sweep.py."""
+        """Remove finished files that no manifest names, and memories that no chain head names; see sweep.py."""
         report.orphans_removed = sweep_orphans(self.ledger, self.objects, now - timedelta(days=2), now)
+        report.orphans_removed += sweep_memories(self.ledger, self.objects, now)
 
 
 def _outdated(letter: Mapping[str, str], operation: Operation) -> bool:

@@ -8,8 +8,9 @@ from typing import TypeAlias
 from tidegate.errors import FatalError
 from tidegate.model import Definition
 from tidegate.sources.dynamodb import DynamoDBSource
+from tidegate.sources.dynamodb.times import time_type_of
 from tidegate.sources.sample import SampleSource
-from tidegate.sources.source import Ask, Clients, Finding, Inspectable, Key, KeyLookup, Names, Source
+from tidegate.sources.source import Ask, Clients, Finding, Inspectable, Key, KeyLookup, Names, Source, TimeOrdered
 
 __all__ = [
     "Ask",
@@ -21,8 +22,11 @@ __all__ = [
     "KeyLookup",
     "Names",
     "Source",
+    "TimeOrdered",
     "register",
     "source_of",
+    "time_type_of",
+    "time_unit_of",
 ]
 
 Factory: TypeAlias = Callable[[Definition, Clients], Source]
@@ -49,3 +53,8 @@ def source_of(definition: Definition, clients: Clients) -> Source:
             remedy=f"Use one of {', '.join(sorted(_FACTORIES))}, or register your own.",
         )
     return factory(definition, clients)
+
+
+def time_unit_of(source: Source) -> int | None:
+    """See TimeOrdered; None for a source that does not say."""
+    return source.time_unit() if isinstance(source, TimeOrdered) else None

@@ -37,6 +37,10 @@ class SampleSource:
         found = {key: self._parse(key) for key in keys}
         return {key: place[0] for key, place in found.items() if place is not None}
 
+    def time_unit(self) -> int:
+        """See TimeOrdered."""
+        return 1
+
     def pages(self, ask: Ask, cursor: JSON | None) -> Iterator[Page]:
         """See Source.pages."""
         if ask.window is not None:

@@ -79,6 +79,21 @@ class KeyLookup(Protocol):
 
 
 @runtime_checkable
+class TimeOrdered(Protocol):
+    """A source that can say in which order its pages come; of one that cannot, no order is expected.
+
+    Late records are told from exported ones by a merge in the order of time. Without one, what was exported within the
+    look-back is held in memory.
+    """
+
+    def time_unit(self) -> int | None:
+        """Milliseconds: of two records in different units of time since 1970 the earlier comes first; None: no order.
+
+        Within one unit any order will do that is always the same.
+        """
+
+
+@runtime_checkable
 class Inspectable(Protocol):
     """A source that can say, before the first run, whether a definition fits what is there."""
 

@@ -25,12 +25,21 @@ from tidegate.store.binding import InstantAttribute, MillisAttribute, conditiona
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """Where it is kept what the last windows exported within the look-back, and its hash."""
+
+    key: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
-    """The last committed link of a chain."""
+    """The last committed link of a chain. `memory` is None where nothing looks back, or nothing did yet."""
 
     end: datetime
     key: str
     sha256: str
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,8 @@ class PairRow(Model):
     headEnd = MillisAttribute(null=True)
     headKey = UnicodeAttribute(null=True)
     headSha256 = UnicodeAttribute(null=True)
+    memoryKey = UnicodeAttribute(null=True)
+    memorySha256 = UnicodeAttribute(null=True)
     seal = BinaryAttribute(null=True, legacy_encoding=False)
     sealedBy = UnicodeAttribute(null=True)
     deletedAt = InstantAttribute(null=True)
@@ -132,6 +143,10 @@ class PairRow(Model):
         if head is not None:
             actions += [cls.headEnd.set(head.end), cls.headKey.set(head.key), cls.headSha256.set(head.sha256)]
             actions.append(cls.deletedAt.remove())
+            if head.memory is None:
+                actions += [cls.memoryKey.remove(), cls.memorySha256.remove()]
+            else:
+                actions += [cls.memoryKey.set(head.memory.key), cls.memorySha256.set(head.memory.sha256)]
         transaction.update(
             cls(lease.pair.key),
             actions=actions,
@@ -200,6 +215,8 @@ class PairRow(Model):
                             cls.headEnd,
                             cls.headKey,
                             cls.headSha256,
+                            cls.memoryKey,
+                            cls.memorySha256,
                             cls.seal,
                             cls.sealedBy,
                         )
@@ -209,7 +226,10 @@ class PairRow(Model):
 
 
 def _head_of(row: PairRow) -> Head | None:
-    return Head(row.headEnd, row.headKey, row.headSha256) if row.headKey else None
+    if not row.headKey:
+        return None
+    memory = Memory(row.memoryKey, row.memorySha256) if row.memoryKey else None
+    return Head(row.headEnd, row.headKey, row.headSha256, memory)
 
 
 def lost(lease: Lease) -> LostLeaseError:

@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain as concatenated
 from threading import Event
-from urllib.parse import unquote
 
-from tidegate.layout import EXPORTS, percent_encoded
+from tidegate.layout import EXPORTS, pair_of, percent_encoded
 from tidegate.model import Definition, Pair
 from tidegate.sources import Source
 from tidegate.store.ledger import Ledger
@@ -85,17 +84,12 @@ class Verification:
     def _with_files(self, export: str | None) -> Iterable[Pair]:
         exports = self.objects.folders(f"{EXPORTS}export=") if export is None else [_folder(export)]
         return concatenated.from_iterable(
-            (_pair_of(folder) for folder in self.objects.folders(f"{of_export}study=")) for of_export in exports
+            (pair_of(folder) for folder in self.objects.folders(f"{of_export}study=")) for of_export in exports
         )
 
 
 def _folder(export: str) -> str:
     return f"{EXPORTS}export={percent_encoded(export)}/"
-
-
-def _pair_of(folder: str) -> Pair:
-    export, study = folder.removeprefix(EXPORTS).removesuffix("/").split("/")
-    return Pair(unquote(export.removeprefix("export=")), unquote(study.removeprefix("study=")))
 
 
 class _StoppedError(Exception):

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from tidegate.errors import FatalError
 from tidegate.instants import rfc3339
-from tidegate.layout import EXPORTS, percent_encoded, window_of
+from tidegate.layout import EXPORTS, pair_folder, window_of
 from tidegate.links import MANIFEST, Link, read_link
 from tidegate.model import Pair, Window
 from tidegate.seal import Seal
@@ -43,7 +43,7 @@ class PairCheck:
     def run(self, to_source: ToSource | None) -> PairReport:
         """Check everything. `to_source` finds the definition and its source, None where that is not compared."""
         # Listed first: what is listed was sealed before the row is read, so the chain or the seal accounts for it.
-        keys = sorted(self.objects.keys(_folder(self.pair)))
+        keys = sorted(self.objects.keys(pair_folder(EXPORTS, self.pair)))
         standing, watermark = self._standing()
         pending = Seal.unpacked(standing.seal, self.objects).manifest_key if standing.seal else None
         names = {k: window for k in keys if k != pending and _is_manifest(k) and (window := window_of(k)) is not None}
@@ -229,10 +229,6 @@ def _cured(remark: Remark, delivered: Sequence[Link]) -> Remark:
 
 def _last_written(chains: Sequence[Chain]) -> datetime | None:
     return max((s.link.created_at for chain in chains for s in chain.steps if s.link), default=None)
-
-
-def _folder(pair: Pair) -> str:
-    return f"{EXPORTS}export={percent_encoded(pair.export)}/study={percent_encoded(pair.study)}/"
 
 
 def _directory(key: str) -> str:

@@ -76,6 +76,11 @@ class DynamoDBSource:
         """See KeyLookup."""
         return Names(self._table().plan.record_key, self._definition.source.time_key)
 
+    def time_unit(self) -> int | None:
+        """See TimeOrdered. A scan has no order, and a second read may find another time than the index's."""
+        chosen = self._table().plan
+        return None if chosen.scan or chosen.second_read else chosen.time.cut_millis
+
     def owners(self, keys: Sequence[Key]) -> Mapping[Key, str]:
         """See KeyLookup. Reads only the partition attribute, 100 keys a call, a few calls at once.
 

@@ -1,0 +1,141 @@
+"""Opens an operation's reading where it stands: the source, what it is asked for, the look-back, and the writer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from tidegate.definition import from_document
+from tidegate.failed import LIST_NAME, keys_of
+from tidegate.identity import Identity, key_names
+from tidegate.layout import directory, fenced_prefix
+from tidegate.links import Link
+from tidegate.lookback import Lookback
+from tidegate.model import JSON, Definition, Operation, Page, Window
+from tidegate.params import ExportParams
+from tidegate.pieces import Pieces, Tails
+from tidegate.read import read
+from tidegate.reading import Live, Reading, Stored
+from tidegate.recollect import Recollection, Written
+from tidegate.remembered import Header, Remembered
+from tidegate.sources import Ask, Source, time_unit_of
+from tidegate.store.ledger import Ledger
+from tidegate.store.objects import Objects
+from tidegate.store.pairs import Head, Lease, Memory
+from tidegate.write import PartWriter
+
+
+class ForgottenError(Exception):
+    """The memory that a reading had begun to merge with is gone: the reading has to begin anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One claimed operation, and what its reading needs."""
+
+    ledger: Ledger
+    objects: Objects
+    source_of: Callable[[Definition], Source]
+    operation: Operation
+    lease: Lease
+    params: ExportParams
+    definition: Definition
+
+    def open(self, reading: Reading, stored: Stored | None, head: Head | None) -> Live:
+        """The reading in this process, as fresh or as `stored` describes it. `head` is the link that it follows.
+
+        Raises ForgottenError, and FatalError LOOKBACK_UNKNOWN where nobody knows what the last windows exported.
+        """
+        source = self.source_of(self.definition)
+        names = key_names(self.definition, source)
+        late = self._lookback(source, names, reading, stored, head)
+        writer = PartWriter(
+            self.definition,
+            directory(self.operation, reading.window),
+            self._private,
+            self.objects,
+            names,
+            stored.writer if stored else None,
+        )
+        return Live(reading, writer, iter(()) if reading.finished else self._pages(source, reading, late), late)
+
+    def looks_back(self, window: Window | None) -> bool:
+        """Whether the operation moves the watermark over this window, and its export looks back for late records."""
+        return window is not None and not self.params.ignore_watermark and self.definition.lookback_seconds > 0
+
+    @property
+    def _private(self) -> str:
+        return fenced_prefix(self.operation.operation_id, self.lease.fence)
+
+    def _pages(self, source: Source, reading: Reading, late: Lookback | None) -> Generator[Page, None, None]:
+        study, tables = self.lease.pair.study, self.params.tables
+
+        def pages_of(window: Window, cursor: JSON | None) -> Generator[Page, None, None]:
+            return read(source, Ask(study, window), cursor, self.definition, tables)
+
+        if late is not None:
+            return late.pages(pages_of, reading.cursor)
+        ask = Ask(study, reading.window, self._planned_keys())
+        return read(source, ask, reading.cursor, self.definition, tables)
+
+    def _planned_keys(self) -> list[tuple[str, ...]] | None:
+        if self.params.plan is None:
+            return None
+        stored = self.objects.get(self.params.plan)
+        if self.params.plan.endswith(f"/{LIST_NAME}"):
+            return keys_of(stored)
+        return [tuple(key) for key in json.loads(b"".join(stored))]
+
+    def _lookback(
+        self, source: Source, names: tuple[str, ...], reading: Reading, stored: Stored | None, head: Head | None
+    ) -> Lookback | None:
+        window = reading.window
+        if window is None or not self.looks_back(window):
+            return None
+        span = timedelta(seconds=self.definition.lookback_seconds)
+        pieces = Pieces(self.objects, f"{self._private}lookback/", put_so_far=0)
+        if stored is not None and stored.lookback is not None:
+            header = Header.of_line(stored.lookback["header"])
+            return Lookback(
+                window, header, pieces, self._reopened(stored.lookback["old"]), span, stored.lookback, stored.tails
+            )
+        known, unit = (*names, self.definition.source.time_key), time_unit_of(source)
+        old = None if head is None else self._recollection(source, known, unit, head, span).memory()
+        header = Header(
+            export=self.definition.export,
+            study=self.lease.pair.study,
+            since=max(window.start if old is None else old.header.since, window.end - span),
+            end=window.end,
+            names=known,
+            unit=unit,
+            manifest=f"{directory(self.operation, window)}manifest.json",
+        )
+        return Lookback(window, header, pieces, old, span, None, Tails(memoryview(b"")))
+
+    def _reopened(self, ref: list[str] | None) -> Remembered | None:
+        if ref is None:
+            return None
+        found = Remembered.opened(self.objects, Memory(*ref))
+        if found is None:
+            raise ForgottenError
+        return found
+
+    def _recollection(
+        self, source: Source, names: tuple[str, ...], unit: int | None, head: Head, span: timedelta
+    ) -> Recollection:
+        def written(link: Link) -> Written:
+            """By the definition of the operation that wrote it while that is kept, else by ours and in no order."""
+            kept = self.ledger.operations.read(link.operation_id)
+            document = kept.params.get("definition") if kept else None
+            if document is None:
+                return Written(self.definition, Identity.of(self.definition, source), None)
+            if document == self.params.definition:
+                return Written(self.definition, Identity.of(self.definition, source), unit)
+            definition = from_document(document, 0)
+            return Written(definition, Identity.of(definition, source), time_unit_of(self.source_of(definition)))
+
+        return Recollection(
+            self.objects, self.lease.pair, head, span, names, unit, f"{self._private}lookback-rebuilt", written
+        )
