@@ -33,7 +33,7 @@ from tidegate.model import (
 from tidegate.opening import ForgottenError, Opening
 from tidegate.params import ExportParams
 from tidegate.reading import Live, Reading, Stored
-from tidegate.seal import Seal
+from tidegate.seal import Seal, media_type
 from tidegate.sources import Source
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
@@ -43,7 +43,6 @@ from tidegate.write import Written
 
 logger = logging.getLogger(__name__)
 
-MEDIA_TYPES = {"CSV": "text/csv; charset=utf-8", "JSON": "application/json", "JSONL": "application/x-ndjson"}
 PUBLISHING = b"publishing\n"
 """Begins the state between two passes of publishing; a state of reading begins with a brace."""
 
@@ -202,7 +201,7 @@ class ExportJob:
             manifest_key=directory(self.operation, reading.window) + "manifest.json",
             manifest=text,
             parts=written.parts,
-            media_type=_media_type(self.definition),
+            media_type=media_type(self.definition),
             absent_tables=tuple(t for t in self.params.tables or () if t not in written.columns),
             failed_list=written.failed.file if written.failed else None,
             memory=live.late.finish(memory_key(self.operation, after)) if live.late and after else None,
@@ -295,10 +294,3 @@ def _published(previous: bytes | None, seal: Seal) -> int:
         return 0
     reached = json.loads(previous[len(PUBLISHING) :])
     return int(reached["published"]) if reached["sealedBy"] == seal.operation_id else 0
-
-
-def _media_type(definition: Definition) -> str:
-    """What an object says it is. A compressed file is one, not an encoding of another: readers get what was hashed."""
-    if definition.format.compression != "none":
-        return "application/gzip"
-    return MEDIA_TYPES.get(definition.format.type, "application/octet-stream")

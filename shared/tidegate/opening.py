@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tidegate.definition import from_document
-from tidegate.failed import LIST_NAME, keys_of
+from tidegate.failed import keys_of
 from tidegate.identity import Identity, key_names
-from tidegate.layout import directory, fenced_prefix
+from tidegate.layout import LIST_NAME, directory, fenced_prefix
 from tidegate.links import Link
 from tidegate.lookback import Lookback
 from tidegate.model import JSON, Definition, Operation, Page, Window

@@ -9,13 +9,15 @@ from datetime import datetime
 from tidegate.failed import LIST_MEDIA_TYPE
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.layout import fenced_prefix
-from tidegate.model import JSON, JSONObject, Part, Piece, Window
+from tidegate.model import JSON, Definition, JSONObject, Part, Piece, Window
 from tidegate.remembered import MEDIA_TYPE as MEMORY_MEDIA_TYPE
 from tidegate.store.objects import Objects
 from tidegate.store.pairs import pack, unpack
 
 LARGEST_INLINE = 300_000
 """Bytes of a seal that fit into its row, which may have 400 KB; a larger one is an object, and the row names it."""
+
+MEDIA_TYPES = {"CSV": "text/csv; charset=utf-8", "JSON": "application/json", "JSONL": "application/x-ndjson"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,13 @@ class Seal:
             failed_list=None if document["failedList"] is None else _part(document["failedList"]),
             memory=None if document.get("memory") is None else _part(document["memory"]),
         )
+
+
+def media_type(definition: Definition) -> str:
+    """What an object says it is. A compressed file is one, not an encoding of another: readers get what was hashed."""
+    if definition.format.compression != "none":
+        return "application/gzip"
+    return MEDIA_TYPES.get(definition.format.type, "application/octet-stream")
 
 
 def _listed(part: Part) -> JSON:

@@ -13,10 +13,11 @@ from tidegate.instants import rfc3339
 from tidegate.layout import EXPORTS, pair_folder, window_of
 from tidegate.links import MANIFEST, Link, read_link
 from tidegate.model import Pair, Window
+from tidegate.remembered import Remembered
 from tidegate.seal import Seal
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
-from tidegate.store.pairs import Standing
+from tidegate.store.pairs import Head, Standing
 from tidegate.verify.chain import Chain, Tracer
 from tidegate.verify.comparing import Comparing, ToSource
 from tidegate.verify.parts import check_parts
@@ -50,6 +51,7 @@ class PairCheck:
         chains = Tracer(self.objects, self.pair, names, self._explain, self.remarks).chains(standing.head)
         self._check_head(standing, chains)
         self._check_watermark(standing, watermark, chains)
+        self._check_memory(standing.head)
         self._check_names(keys, chains, pending)
         comparing = Comparing(self.ledger, self.pair, to_source, self._say) if to_source else None
         try:
@@ -134,6 +136,16 @@ class PairCheck:
         ahead = code == "WATERMARK_AHEAD"
         text = f"{text}; no audit event explains it, and {means}."
         self.remarks.append(Remark(code, self.pair, text, remedy, window=window, repairable=ahead))
+
+    def _check_memory(self, head: Head | None) -> None:
+        """Whether what the next export needs to know late records by is there, and as it was written."""
+        if head is None or head.memory is None or Remembered.opened(self.objects, head.memory) is not None:
+            return
+        if self.ledger.pairs.standing(self.pair).head != head:
+            return  # a commit has replaced it meanwhile
+        text = f"The memory of the look-back, {head.memory.key}, is gone or is not what was written."
+        remedy = "Nothing that was exported is missing. The next export reads the parts instead, and writes it anew."
+        self.remarks.append(Remark("LOOKBACK_LOST", self.pair, text, remedy, key=head.memory.key))
 
     def _check_names(self, keys: Sequence[str], chains: Sequence[Chain], pending: str | None) -> None:
         """Files in the windows' folders that no manifest names, a remark for each folder."""
