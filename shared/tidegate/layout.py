@@ -64,11 +64,11 @@ def pair_folder(root: str, pair: Pair) -> str:
     return f"{root}export={percent_encoded(pair.export)}/study={percent_encoded(pair.study)}/"
 
 
-def pair_of(key: str) -> Pair:
-    """The pair whose folder a key is in, or is; the inverse of `pair_folder`. Raises ValueError for other keys."""
+def pair_of(key: str) -> Pair | None:
+    """The pair whose folder a key is in, or is; the inverse of `pair_folder`. None for other keys."""
     segments = key.split("/")
     if len(segments) < 4 or not (segments[1].startswith("export=") and segments[2].startswith("study=")):
-        raise ValueError(f"{key} is in no folder of an export and a study")
+        return None
     return Pair(unquote(segments[1].removeprefix("export=")), unquote(segments[2].removeprefix("study=")))
 
 

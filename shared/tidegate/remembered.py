@@ -97,15 +97,15 @@ def mark_of(record: Record, time_name: str) -> Mark | None:
 class Remembering:
     """Writes the memory that a window leaves, into private pieces; the same bytes however often interrupted.
 
-    Only what is in the header's [since, end) is kept, so callers may give everything. With the `state` of an earlier
-    one it goes on where that one stood.
+    Only what is in the header's [since, end) is kept, so callers may give everything; what lies before `floor`, in
+    milliseconds, need not be given. With the `state` of an earlier one it goes on where that one stood.
     """
 
     def __init__(self, header: Header, pieces: Pieces, state: JSONObject | None, tails: Tails) -> None:
         self._pieces = pieces
         self._time_name = header.names[-1]
         self._unit = header.unit
-        self._floor = to_millis(header.since)
+        self.floor = to_millis(header.since)
         if state is None:
             self._count = 0
             self._stream = PartStream(pieces, gzip=True)
@@ -126,7 +126,7 @@ class Remembering:
 
     def keep(self, marks: Iterable[Mark]) -> None:
         """Take marks, in their order."""
-        lines = [_line([millis, time, *key]) for millis, time, key in marks if millis >= self._floor]
+        lines = [_line([millis, time, *key]) for millis, time, key in marks if millis >= self.floor]
         if lines:
             self._stream.write(b"".join(lines))
             self._count += len(lines)
@@ -158,7 +158,7 @@ class Remembering:
         """Whether these records, which come in order, all lie before what is remembered: most of a long window does."""
         if self._unit is None or last.time_millis is None:
             return False
-        return last.time_millis // self._unit < self._floor // self._unit
+        return last.time_millis // self._unit < self.floor // self._unit
 
 
 class Remembered:

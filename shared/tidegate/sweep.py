@@ -39,13 +39,17 @@ def sweep_memories(ledger: Ledger, objects: Objects, now: datetime) -> int:
     """Delete the memories of the look-back that are no chain head's; how many.
 
     Left alone: pairs with a sealed window (its memory comes before its commit), and files younger than 15 minutes.
-    Repeatable. A pair has one memory, and more for a moment only, so all of them are listed.
+    Repeatable. A pair has one memory, and more for a moment only, so all of them are listed. What is in no pair's
+    folder is somebody else's.
     """
     strays: list[str] = []
     for folder, found in groupby(objects.dated_keys(LOOKBACK), key=lambda dated: dated[0].rpartition("/")[0]):
         settled = [key for key, at in found if now - at > SETTLED]
-        standing = ledger.pairs.standing(pair_of(f"{folder}/")) if settled else None
-        if standing is not None and standing.seal is None:
+        pair = pair_of(f"{folder}/") if settled else None
+        if pair is None:
+            continue
+        standing = ledger.pairs.standing(pair)
+        if standing.seal is None:
             memory = standing.head.memory if standing.head else None
             strays += [key for key in settled if memory is None or key != memory.key]
     objects.remove(strays)

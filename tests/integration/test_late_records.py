@@ -417,10 +417,11 @@ def test_the_tick_removes_memories_that_no_chain_head_names(tide: Tide) -> None:
     objects, ledger = tide.world.stack.objects, tide.world.stack.ledger
     objects.put(kept.replace("120000", "110000") + "-old", b"left over")
     objects.put("lookback/export=default/study=gone/x.jsonl.gz", b"of a study that was deleted")
+    objects.put("lookback/notes.txt", b"somebody else's")
     assert sweep_memories(ledger, objects, tide.world.clock()) == 0, "they may just be being published"
     tide.world.clock.tick(minutes=16)
     assert sweep_memories(ledger, objects, tide.world.clock()) == 2
-    assert tide.world.keys("lookback/") == [kept]
+    assert tide.world.keys("lookback/") == [kept, "lookback/notes.txt"]
 
 
 def test_a_sealed_window_that_another_operation_completes_leaves_its_memory(world: World, faults: Faults) -> None:

@@ -83,9 +83,8 @@ class Verification:
 
     def _with_files(self, export: str | None) -> Iterable[Pair]:
         exports = self.objects.folders(f"{EXPORTS}export=") if export is None else [_folder(export)]
-        return concatenated.from_iterable(
-            (pair_of(folder) for folder in self.objects.folders(f"{of_export}study=")) for of_export in exports
-        )
+        folders = concatenated.from_iterable(self.objects.folders(f"{of_export}study=") for of_export in exports)
+        return (pair for folder in folders if (pair := pair_of(folder)) is not None)
 
 
 def _folder(export: str) -> str:
