@@ -6,7 +6,7 @@ UV := $(VENV)/bootstrap/bin/uv
 SOURCES := shared infra functions tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check build lock clean
+.PHONY: help install native native-arm64 demo test check build lock clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -47,7 +47,34 @@ $(VENV)/audit/.done: requirements/audit.lock $(VENV)/bootstrap/.done
 	@$(UV) pip sync --quiet --python $(VENV)/audit/bin/python --require-hashes requirements/audit.lock
 	@touch $@
 
-install: $(VENV)/.done $(VENV)/ministack/.done  ## the package, its tools and the embedded AWS, into .venv/
+# zig brings its own C library for every machine, so it compiles also where there is no compiler, and for Lambda's arm64.
+$(VENV)/zig/.done: requirements/zig.lock $(VENV)/bootstrap/.done
+	@$(PYTHON) -m venv --without-pip $(VENV)/zig
+	@$(UV) pip sync --quiet --python $(VENV)/zig/bin/python --require-hashes requirements/zig.lock
+	@touch $@
+
+NATIVE := shared/tidegate/native
+ZIG_CC := ZIG_GLOBAL_CACHE_DIR=$(CURDIR)/$(VENV)/zig/cache ZIG_LOCAL_CACHE_DIR=$(CURDIR)/$(VENV)/zig/cache $(VENV)/zig/bin/python -m ziglang cc
+COMPILER := $(firstword $(foreach name,cc gcc clang,$(shell command -v $(name))))
+ifeq ($(COMPILER),)
+  COMPILER := $(ZIG_CC)
+  COMPILER_NEEDS := $(VENV)/zig/.done
+endif
+C_FLAGS := -std=c11 -O3 -s -fPIC -shared -fvisibility=hidden -Wall -Wextra -Wpedantic
+
+$(NATIVE)/libtranscode.so: $(wildcard $(NATIVE)/*.c $(NATIVE)/*.h) $(COMPILER_NEEDS)
+	@$(COMPILER) $(C_FLAGS) -o $@ $(NATIVE)/transcode.c
+
+# The C library of Lambda's Amazon Linux 2023 is 2.34; what is built for an older one runs there too.
+native-arm64: $(VENV)/zig/.done
+	@test -n "$(LIBRARY)" || { echo "LIBRARY is not set; name the file to make." >&2; exit 1; }
+	@$(ZIG_CC) -target aarch64-linux-gnu.2.26 $(C_FLAGS) -o "$(LIBRARY)" $(NATIVE)/transcode.c
+
+LIBRARY ?=
+native: $(NATIVE)/libtranscode.so  ## the native library, with the compiler at hand or with zig
+	@$(if $(LIBRARY),cp $< "$(LIBRARY)",true)
+
+install: $(VENV)/.done $(VENV)/ministack/.done $(NATIVE)/libtranscode.so  ## the package, its tools and the embedded AWS, into .venv/
 
 demo: install  ## sample records in, files out, twice, on an AWS inside this machine
 	@$(BIN)/tidegate local demo
@@ -76,8 +103,10 @@ lock: $(VENV)/bootstrap/.done  ## resolve requirements/*.lock anew (UPGRADE=--up
 	for f in intake worker tick; do $(UV) $(COMPILE) pyproject.toml --extra $$f -c requirements/all.lock -o requirements/$$f.lock; done
 	echo 'ministack[full]==1.5.33' | $(UV) $(COMPILE) - -o requirements/ministack.lock
 	echo 'aws-sam-cli==1.170.0' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/sam.lock
+	echo 'ziglang==0.17.1' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/zig.lock
 	echo 'checkov==3.3.30' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/checkov.lock
 	echo 'pip-audit==2.10.1' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/audit.lock
 
 clean:  ## remove what was installed and built
+	rm -f $(NATIVE)/*.so
 	rm -rf $(VENV) .aws-sam .tidegate .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

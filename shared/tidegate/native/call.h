@@ -1,0 +1,60 @@
+/* What goes in and out of a call; tidegate/native/library.py has the same structures. */
+#ifndef TIDEGATE_CALL_H
+#define TIDEGATE_CALL_H
+
+#include "value.h"
+
+enum { CSV, JSON, PACK }; /* modes; JSONL is JSON with other ends */
+enum { DONE, UNEXPECTED, OTHER_COLUMN, SHORT_OF_OUT, SHORT_OF_RECORDS, SHORT_OF_NAMES };
+
+/* Bytes of the caller's, followed by SLACK more that may be read. */
+typedef struct {
+    position at;
+    int64_t size;
+} bytes;
+
+typedef struct {
+    bytes name;
+    int64_t roles;
+} planned_attribute;
+
+typedef struct {
+    int64_t attribute;
+    bytes before; /* what stands before its value: nothing in CSV, ,"name": in JSON */
+} planned_column;
+
+typedef struct {
+    int64_t mode, guard, unknown_roles;
+    int64_t time, notation; /* the time's attribute */
+    int64_t key_count, attribute_count, column_count;
+    const int64_t *key;
+    const planned_attribute *attributes;
+    const planned_column *columns;
+    bytes open, close, separator; /* of records */
+    int64_t fixed, growth;        /* a record's longest output: fixed + growth * the size of its item */
+} plan;
+
+typedef struct {
+    uint8_t *out;
+    int64_t out_size;
+    int64_t *ends, *times, *keys;
+    int64_t records;
+    int64_t *kinds; /* one number of bits a column */
+    int64_t *names; /* pairs: offset in the input, size; or -1 - number of a planned attribute, 0 */
+    int64_t name_count;
+} room;
+
+typedef struct {
+    int64_t status, count, items, size, first_millis, has_first, last_key, last_key_size, name_count;
+} outcome;
+
+typedef struct {
+    work work;
+    const plan *plan;
+    const room *room;
+    outcome *outcome;
+    int64_t low, high;
+    uint8_t *out;
+    unsigned other; /* OTHER where the item that is being read has an attribute that is no column */
+} call;
+#endif

@@ -1,0 +1,262 @@
+/* The whole of an input: a page's members and items, or lines of packed records. */
+#ifndef TIDEGATE_PAGE_H
+#define TIDEGATE_PAGE_H
+
+#include "instant.h"
+#include "record.h"
+
+/* Puts the plan's attributes first, so that their numbers are the plan's. */
+static int add_planned(call *c) {
+    if (!c->plan->attribute_count)
+        return 0;
+    for (int64_t number = 0; number < c->plan->attribute_count; number++) {
+        const planned_attribute *one = &c->plan->attributes[number];
+        if (add_attribute(&c->work, one->name.at, (size_t)one->name.size, (unsigned)one->roles) == NOWHERE)
+            return 0;
+    }
+    return 1;
+}
+
+/* The attribute whose name's first character is at *at, which moves behind the closing quote. */
+static inline uint32_t read_name(call *c, position *at, uint32_t expected) {
+    work *w = &c->work;
+    if (stands_at(&w->attributes[expected], *at, w->end)) {
+        *at += w->attributes[expected].size + 1;
+        return expected;
+    }
+    unsigned traits = 0;
+    position name = *at, stop = closing_quote(name, w->end, &traits);
+    if (!stop || traits & HAS_ESCAPE)
+        return NOWHERE;
+    *at = stop + 1;
+    return attribute_of(w, name, (size_t)(stop - name));
+}
+
+/* Behind an item, at whose brace `at` stands; its attributes hold their values then. */
+static position read_item(call *c, position at) {
+    work *w = &c->work;
+    position end = w->end;
+    uint32_t number, before = 0;
+    if (at >= end || *at != '{')
+        return NULL;
+    w->item++;
+    w->order_count = 0;
+    c->other = 0;
+    if (end - at >= 2 && at[1] == '}')
+        return at + 2;
+    do {
+        at++;
+        if (at >= end || *at != '"')
+            return NULL;
+        at++;
+        number = read_name(c, &at, w->order_count ? w->attributes[before].next : w->first);
+        if (number == NOWHERE || at >= end || *at != ':')
+            return NULL;
+        attribute *one = &w->attributes[number];
+        if (one->item == w->item)
+            return NULL;
+        one->item = w->item;
+        at = read_value(w, at + 1, 0, &one->value);
+        if (!at || at >= end)
+            return NULL;
+        *(w->order_count ? &w->attributes[before].next : &w->first) = number;
+        w->order[w->order_count++] = number;
+        c->other |= one->roles & OTHER;
+        before = number;
+    } while (*at == ',');
+    return *at == '}' ? at + 1 : NULL;
+}
+
+/* An item of a page that was just read: where its time puts it, and what becomes of it. */
+static int take_item(call *c, position item, position behind) {
+    const attribute *time = &c->work.attributes[c->plan->time];
+    outcome *o = c->outcome;
+    int64_t millis;
+    if (!is_in_item(c, time) || !read_time(&time->value, c->plan->notation, &millis))
+        return UNEXPECTED;
+    if (!o->has_first) {
+        o->has_first = 1;
+        o->first_millis = millis;
+    }
+    if (millis < c->low || millis >= c->high)
+        return DONE;
+    if (o->count < c->room->records) {
+        if (!note_key(c, c->room->keys + 2 * c->plan->key_count * o->count))
+            return UNEXPECTED;
+        c->room->times[o->count] = millis;
+    }
+    return keep(c, item, behind);
+}
+
+/* Behind the items, at whose bracket `at` stands; otherwise *status says why not. */
+static position read_items(call *c, position at, int *status) {
+    position end = c->work.end;
+    *status = UNEXPECTED;
+    if (end - at < 2 || *at != '[')
+        return NULL;
+    if (at[1] == ']')
+        return at + 2;
+    do {
+        position item = at + 1;
+        at = read_item(c, item);
+        if (!at || at >= end)
+            return NULL;
+        c->outcome->items++;
+        if ((*status = take_item(c, item, at)) != DONE)
+            return NULL;
+        *status = UNEXPECTED;
+    } while (*at == ',');
+    return *at == ']' ? at + 1 : NULL;
+}
+
+static position read_count(position at, position end, int64_t *count) {
+    position digits = at;
+    *count = 0;
+    for (; at < end && *at >= '0' && *at <= '9'; at++) {
+        if (at - digits == 18)
+            return NULL;
+        *count = 10 * *count + (*at - '0');
+    }
+    return at == digits || (*digits == '0' && at - digits > 1) ? NULL : at;
+}
+
+/* Behind a map of attributes that is no item: a key. */
+static position read_last_key(call *c, position at) {
+    value key = {.traits = 0};
+    position behind = read_members(&c->work, at, DEEPEST - 1, &key, 0);
+    if (!behind || behind - at < 3)
+        return NULL;
+    c->outcome->last_key = at - c->work.begin;
+    c->outcome->last_key_size = behind - at;
+    return behind;
+}
+
+/* Behind any JSON of objects and short numbers: what ConsumedCapacity is made of. */
+static position read_capacity(position at, position end, int depth) {
+    piece text;
+    if (at >= end)
+        return NULL;
+    if (*at == '"')
+        return read_string(at, end, &text);
+    if (*at != '{') {
+        position behind = after_numeral(at, end);
+        return behind && behind - at <= 30 ? behind : NULL;
+    }
+    if (depth == 8)
+        return NULL;
+    if (end - at >= 2 && at[1] == '}')
+        return at + 2;
+    do {
+        at = read_string(at + 1, end, &text);
+        if (!at || at >= end || *at != ':')
+            return NULL;
+        at = read_capacity(at + 1, end, depth + 1);
+        if (!at || at >= end)
+            return NULL;
+    } while (*at == ',');
+    return *at == '}' ? at + 1 : NULL;
+}
+
+enum { COUNT = 1, ITEMS = 2, LAST_KEY = 4, SCANNED = 8, CAPACITY = 16 };
+
+static int member_named(position name, int64_t size) {
+    static const struct { const char *name; int64_t size; int member; } known[] = {
+        {"Count", 5, COUNT}, {"Items", 5, ITEMS}, {"LastEvaluatedKey", 16, LAST_KEY},
+        {"ScannedCount", 12, SCANNED}, {"ConsumedCapacity", 16, CAPACITY},
+    };
+    for (size_t number = 0; number < sizeof known / sizeof *known; number++)
+        if (known[number].size == size && !memcmp(known[number].name, name, (size_t)size))
+            return known[number].member;
+    return 0;
+}
+
+static int whole_page(call *c) {
+    position at = c->work.begin, end = c->work.end;
+    int members = 0, status = UNEXPECTED;
+    int64_t count = 0, scanned = 0;
+    if (at >= end || *at != '{')
+        return UNEXPECTED;
+    do {
+        piece name;
+        at = read_string(at + 1, end, &name);
+        if (!at || at >= end || *at != ':')
+            return UNEXPECTED;
+        int member = member_named(name.start, name.stop - name.start);
+        if (!member || members & member)
+            return UNEXPECTED;
+        members |= member;
+        at++;
+        at = member == ITEMS      ? read_items(c, at, &status)
+             : member == COUNT    ? read_count(at, end, &count)
+             : member == SCANNED  ? read_count(at, end, &scanned)
+             : member == LAST_KEY ? read_last_key(c, at)
+                                  : read_capacity(at, end, 0);
+        if (!at)
+            return member == ITEMS ? status : UNEXPECTED;
+        if (at >= end)
+            return UNEXPECTED;
+    } while (*at == ',');
+    if (*at != '}' || at + 1 != end || (members & (ITEMS | COUNT)) != (ITEMS | COUNT) || count != c->outcome->items)
+        return UNEXPECTED;
+    return DONE;
+}
+
+/* Behind [["key",...], of a line; the key's places go to `keys`. */
+static position read_packed_key(call *c, position at, int64_t *keys) {
+    position end = c->work.end;
+    if (end - at < 2 || at[0] != '[' || at[1] != '[')
+        return NULL;
+    at++;
+    for (int64_t number = 0; number < c->plan->key_count; number++) {
+        piece part;
+        if (at >= end || *at != (number ? ',' : '['))
+            return NULL;
+        at = read_string(at + 1, end, &part);
+        if (!at || !is_unicode(part.start, part.stop, part.traits))
+            return NULL;
+        int64_t size = part.stop - part.start;
+        *keys++ = part.start - c->work.begin;
+        *keys++ = part.traits & HAS_ESCAPE ? -1 - size : size;
+    }
+    return end - at >= 2 && at[0] == ']' && at[1] == ',' ? at + 2 : NULL;
+}
+
+static int whole_lines(call *c) {
+    position at = c->work.begin, end = c->work.end;
+    while (at < end) {
+        outcome *o = c->outcome;
+        if (o->count == c->room->records)
+            return SHORT_OF_RECORDS;
+        position item = read_packed_key(c, at, c->room->keys + 2 * c->plan->key_count * o->count);
+        at = item ? read_item(c, item) : NULL;
+        if (!at || end - at < 2 || at[0] != ']' || at[1] != '\n')
+            return UNEXPECTED;
+        o->items++;
+        int status = keep(c, item, at);
+        if (status != DONE)
+            return status;
+        at += 2;
+    }
+    return DONE;
+}
+
+/* What occurred in the records that were kept: kinds by column, and in pack mode the names. */
+static int report_attributes(call *c) {
+    const work *w = &c->work;
+    outcome *o = c->outcome;
+    for (int64_t number = 0; number < c->plan->column_count; number++)
+        c->room->kinds[number] = w->attributes[c->plan->columns[number].attribute].kinds;
+    for (uint32_t number = 0; number < w->attribute_count; number++) {
+        const attribute *one = &w->attributes[number];
+        if (!one->seen)
+            continue;
+        if (o->name_count == c->room->name_count)
+            return SHORT_OF_NAMES;
+        int64_t *pair = c->room->names + 2 * o->name_count++;
+        int planned = number < c->plan->attribute_count;
+        pair[0] = planned ? -1 - (int64_t)number : one->name - w->begin;
+        pair[1] = planned ? 0 : (int64_t)one->size;
+    }
+    return DONE;
+}
+#endif

@@ -1,0 +1,157 @@
+"""What the library is told before any page: attributes, columns, and the texts around each value."""
+
+from __future__ import annotations
+
+import ctypes
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from json.encoder import encode_basestring as json_string
+from typing import Final
+
+from tidegate.native.library import (
+    CSV,
+    JSON,
+    NOTATIONS,
+    OTHER,
+    PACK,
+    SHOWN,
+    SLACK,
+    Plan,
+    PlannedAttribute,
+    PlannedColumn,
+    Text,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSpec:
+    """A source's items: the attributes of a record's key, its time and the notation of that, what a record shows.
+
+    `time_type` is epochMillis, epochSeconds or iso8601; `shown` are the attributes that a record keeps, None for all.
+    """
+
+    key: tuple[str, ...]
+    time: str
+    time_type: str
+    shown: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowSpec:
+    """The rows wanted: CSV, JSON or JSONL, the columns as (name in the file, attribute) in the file's order.
+
+    With `others` attributes that are no column are left out; without it a record that has one refuses the page. There
+    has to be a column. Names of columns have to be Unicode text: a Transcoder raises UnicodeEncodeError for JSON.
+    """
+
+    format: str
+    formula_guard: bool
+    columns: tuple[tuple[str, str], ...]
+    others: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """What stands before and after each record, and between two."""
+
+    mode: int
+    before: bytes
+    after: bytes
+    between: bytes
+
+
+_FORMATS: Final[Mapping[str, _Ends]] = {
+    "CSV": _Ends(CSV, b"", b"\r\n", b""),
+    "JSON": _Ends(JSON, b"\n", b"", b","),
+    "JSONL": _Ends(JSON, b"", b"\n", b""),
+}
+FORMATS: Final = tuple(_FORMATS)
+"""The formats that the library writes."""
+_PACKED: Final = _Ends(PACK, b"", b"", b"")
+_NOT_IN_ANY_PAGE: Final = b"\xff"
+"""A name that no UTF-8 text contains, for attributes whose values shall not be found."""
+
+
+class PreparedPlan:
+    """A plan in memory that C can read, with all that it points to."""
+
+    def __init__(self, items: ItemSpec, rows: RowSpec | None, shown: frozenset[str] | None) -> None:
+        ends = _PACKED if rows is None else _FORMATS[rows.format]
+        columns = () if rows is None else rows.columns
+        others = rows is None or rows.others
+        self._texts: list[bytes] = []
+        self.written_order = _written_order(ends, columns)
+        """Numbers of the columns in the order in which a record's bytes have them."""
+        self.key_count = len(items.key)
+        self.column_count = len(columns)
+        wanted = {attribute for _, attribute in columns}
+        self.names = list(dict.fromkeys((*items.key, items.time, *wanted, *(shown or ()))))
+        roles = {name: _roles(name, shown, others=others or name in wanted) for name in self.names}
+        at = {name: number for number, name in enumerate(self.names)}
+        hidden = len(self.names)
+        attributes = [PlannedAttribute(self._text(_as_in_pages(name)), roles[name]) for name in self.names]
+        attributes.append(PlannedAttribute(self._text(_NOT_IN_ANY_PAGE), 0))
+        before = [b"" if ends.mode == CSV else f",{json_string(name)}:".encode() for name, _ in columns]
+        written = [
+            PlannedColumn(at[columns[n][1]] if roles[columns[n][1]] & SHOWN else hidden, self._text(before[n]))
+            for n in self.written_order
+        ]
+        most_uses = max(Counter(attribute for _, attribute in columns).values(), default=0)
+        self.fixed = 256 + sum(map(len, before)) + 8 * (len(columns) + len(items.key))
+        self._plan = Plan(
+            mode=ends.mode,
+            guard=rows is not None and rows.formula_guard,
+            unknown_roles=_roles(None, shown, others=others),
+            time=at[items.time],
+            notation=NOTATIONS[items.time_type],
+            key_count=len(items.key),
+            attribute_count=len(attributes),
+            column_count=len(columns),
+            key=(ctypes.c_int64 * len(items.key))(*(at[name] for name in items.key)),
+            attributes=(PlannedAttribute * len(attributes))(*attributes),
+            columns=(PlannedColumn * len(written))(*written),
+            open=self._text(ends.before),
+            close=self._text(ends.after),
+            separator=self._text(ends.between),
+            fixed=self.fixed,
+            # A nested value in CSV has its quotes doubled; a packed record has its key twice.
+            growth=2 * most_uses if rows is not None else 1 + len(items.key),
+        )
+        self.pointer = ctypes.pointer(self._plan)
+
+    def _text(self, text: bytes) -> Text:
+        padded = text + bytes(SLACK)
+        self._texts.append(padded)
+        return Text(padded, len(text))
+
+
+def plan_of_pages(items: ItemSpec, rows: RowSpec | None) -> PreparedPlan:
+    """For pages: records show what the specification says. Raises UnicodeEncodeError as RowSpec has it."""
+    return PreparedPlan(items, rows, items.shown)
+
+
+def plan_of_lines(items: ItemSpec, rows: RowSpec) -> PreparedPlan:
+    """For packed records, which hold nothing but what they show. Raises UnicodeEncodeError as RowSpec has it."""
+    return PreparedPlan(items, rows, None)
+
+
+def _written_order(ends: _Ends, columns: Sequence[tuple[str, str]]) -> list[int]:
+    numbers = range(len(columns))
+    return sorted(numbers, key=lambda number: columns[number][0]) if ends.mode == JSON else list(numbers)
+
+
+def _roles(name: str | None, shown: frozenset[str] | None, *, others: bool) -> int:
+    """Of an attribute; None is one whose name no specification mentions."""
+    if shown is not None and name not in shown:
+        return 0
+    return SHOWN if others else SHOWN | OTHER
+
+
+def _as_in_pages(name: str) -> bytes:
+    """The name's bytes in a page; where it has escapes there the library refuses the page."""
+    try:
+        plain = name.encode()
+    except UnicodeEncodeError:
+        return _NOT_IN_ANY_PAGE
+    return plain if json_string(name).encode() == b'"%b"' % plain else _NOT_IN_ANY_PAGE

@@ -1,0 +1,58 @@
+/* A page of DynamoDB's answers, or lines of packed records, to the bytes of a part: docs/transcoder.md.
+ *
+ * What is not exactly in the grammar is refused as a whole, and the reference in Python takes it. Nothing is kept
+ * between calls; a call touches nothing but its arguments and what it allocates and frees itself.
+ */
+#include "instant.h"
+#include "page.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+/* Changes with the structures in page.h, so that a library of another time is noticed. */
+EXPORTED int64_t tidegate_interface(void) {
+    return 1;
+}
+
+static void begin(call *c, const plan *p, position input, int64_t size, int64_t low, int64_t high, const room *r,
+                  outcome *o) {
+    memset(c, 0, sizeof *c);
+    memset(o, 0, sizeof *o);
+    c->plan = p;
+    c->room = r;
+    c->outcome = o;
+    c->low = low;
+    c->high = high;
+    c->out = r->out;
+    c->work.begin = input;
+    c->work.end = input + size;
+    c->work.distinct = p->mode == PACK;
+    c->work.unknown_roles = (unsigned)p->unknown_roles;
+}
+
+static void finish(call *c, int status) {
+    outcome *o = c->outcome;
+    o->status = status == DONE ? report_attributes(c) : status;
+    o->size = c->out - c->room->out;
+    end_work(&c->work);
+}
+
+static int transcribed(call *c, int (*whole)(call *)) {
+    if (!is_utf8(c->work.begin, c->work.end) || !add_planned(c))
+        return UNEXPECTED;
+    return whole(c);
+}
+
+/* The records of a Query's or Scan's answer whose time is in [low, high). */
+EXPORTED void tidegate_page(const plan *p, position body, int64_t size, int64_t low, int64_t high, const room *r,
+                            outcome *o) {
+    call c;
+    begin(&c, p, body, size, low, high, r, o);
+    finish(&c, transcribed(&c, whole_page));
+}
+
+/* The records of lines such as pack mode writes. */
+EXPORTED void tidegate_lines(const plan *p, position lines, int64_t size, const room *r, outcome *o) {
+    call c;
+    begin(&c, p, lines, size, 0, 0, r, o);
+    finish(&c, transcribed(&c, whole_lines));
+}

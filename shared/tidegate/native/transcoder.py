@@ -1,0 +1,222 @@
+"""Pages and packed lines to rows, by the native library: what goes in, what comes out, and the buffers between."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from array import array
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+from tidegate.native.library import (
+    DONE,
+    KINDS,
+    OTHER_COLUMN,
+    SHORT_OF_NAMES,
+    SHORT_OF_OUT,
+    SHORT_OF_RECORDS,
+    Library,
+    Outcome,
+    Room,
+    library,
+)
+from tidegate.native.plan import ItemSpec, PreparedPlan, RowSpec, plan_of_lines, plan_of_pages
+
+_LARGEST: Final = 1 << 30
+"""Bytes of output beyond which a page is left to the reference; a page has 16 MB at most."""
+_SMALLEST_TIME, _LARGEST_TIME = -(1 << 63), (1 << 63) - 1
+
+WireKey: TypeAlias = dict[str, dict[str, Any]]
+
+
+class Refusal(Enum):
+    """Why a page was not transcribed; nothing of it was."""
+
+    UNEXPECTED = "unexpected"
+    """It is not exactly in the grammar, or holds what the reference treats in a special way."""
+    OTHER_COLUMN = "otherColumn"
+    """A record has an attribute that is no column, and the specification asks to stop at such."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The records of a page in their order, written; no Python object was made for any of them.
+
+    `data` holds the rows with the format's separator between them; `ends` has for each the offset behind it, before
+    the separator. `times` are milliseconds (empty where they came from lines). `kinds` has, for each column in the
+    given order, the kinds of values that occurred; `seen` (pack mode only) the attributes that occurred.
+    `first_millis` is the time of the page's first item, kept or not; `items` counts all, `count` those that were kept.
+    """
+
+    data: bytearray
+    count: int
+    ends: memoryview[int]
+    times: memoryview[int]
+    kinds: list[frozenset[str]]
+    seen: frozenset[str]
+    first_millis: int | None
+    last_key: WireKey | None
+    items: int
+    _input: bytes
+    _keys: memoryview[int]
+    _key_count: int
+
+    def identities(self, start: int = 0) -> list[tuple[str, ...]]:
+        """The keys of the records from this number on, as text: S and N as they are, B in base64."""
+        places = self._keys[2 * self._key_count * start :]
+        texts = [self._text(places[at], places[at + 1]) for at in range(0, len(places), 2)]
+        return list(zip(*(texts[part :: self._key_count] for part in range(self._key_count)), strict=True))
+
+    def _text(self, offset: int, size: int) -> str:
+        if size >= 0:
+            return self._input[offset : offset + size].decode()
+        text: str = json.loads(b'"%b"' % self._input[offset : offset - 1 - size])
+        return text
+
+
+class Transcoder:
+    """Turns pages of one source into rows of one set of columns, or packs them. Threads may share one.
+
+    Raises UnusableLibraryError where there is no library: ask `available` first.
+    """
+
+    def __init__(self, items: ItemSpec, rows: RowSpec | None, *, native: Library | None = None) -> None:
+        self._library = native or library()
+        self._pages = plan_of_pages(items, rows)
+        self._lines = None if rows is None else plan_of_lines(items, rows)
+        self._records_per_byte = 1 / 256
+        self._bytes_per_byte = 1.25
+        self._names = 256
+
+    def page(self, body: bytes, low: int, high: int) -> Rows | Refusal:
+        """The records of a Query's or Scan's answer with low <= time < high, in milliseconds."""
+        low, high = max(low, _SMALLEST_TIME), min(high, _LARGEST_TIME)
+
+        def call(plan: PreparedPlan, room: Room, outcome: Outcome) -> None:
+            self._library.page(plan.pointer, body, len(body), low, high, room, outcome)
+
+        return self._transcribed(self._pages, body, call, timed=True)
+
+    def lines(self, packed: bytes) -> Rows | Refusal:
+        """The records of lines that pack mode wrote, or `tidegate.packing`: all that they hold is shown."""
+        if self._lines is None:
+            raise ValueError("this transcoder packs; it has no columns to make rows of")
+
+        def call(plan: PreparedPlan, room: Room, outcome: Outcome) -> None:
+            self._library.lines(plan.pointer, packed, len(packed), room, outcome)
+
+        return self._transcribed(self._lines, packed, call, timed=False)
+
+    def _transcribed(
+        self, plan: PreparedPlan, body: bytes, call: Callable[[PreparedPlan, Room, Outcome], None], *, timed: bool
+    ) -> Rows | Refusal:
+        """Calls until the buffers are large enough. What was learnt of their size is kept for the next page."""
+        out_size = int(len(body) * self._bytes_per_byte) + plan.fixed + 4096
+        records = int(len(body) * self._records_per_byte) + 64
+        names = self._names
+        while out_size <= _LARGEST:
+            buffers = _Buffers(plan, out_size, records, names)
+            outcome = Outcome()
+            call(plan, buffers.room, outcome)
+            match outcome.status:
+                case status if status == DONE:
+                    return buffers.rows(plan, outcome, body, timed=timed)
+                case status if status == SHORT_OF_OUT:
+                    out_size *= 2
+                    self._bytes_per_byte = max(self._bytes_per_byte, min(out_size / len(body), 8.0))
+                case status if status == SHORT_OF_RECORDS:
+                    records *= 4
+                    self._records_per_byte = max(self._records_per_byte, records / len(body))
+                case status if status == SHORT_OF_NAMES:
+                    names *= 4
+                case status if status == OTHER_COLUMN:
+                    return Refusal.OTHER_COLUMN
+                case _:
+                    return Refusal.UNEXPECTED
+        return Refusal.UNEXPECTED
+
+
+class _Buffers:
+    """What the library writes to in one call. The output is not cleared first, because that takes as long as a copy."""
+
+    def __init__(self, plan: PreparedPlan, out_size: int, records: int, names: int) -> None:
+        self._out = _uncleared(out_size)
+        stride = 2 + 2 * plan.key_count
+        self._records = records
+        self._numbers = array("q", bytes(8 * (records * stride + plan.column_count + 2 * names)))
+        self._kinds_at = records * stride
+        self._names_at = self._kinds_at + plan.column_count
+        start = self._numbers.buffer_info()[0]
+        self.room = Room(
+            out=_address(self._out),
+            out_size=out_size,
+            ends=start,
+            times=start + 8 * records,
+            keys=start + 16 * records,
+            records=records,
+            kinds=start + 8 * self._kinds_at,
+            names=start + 8 * self._names_at,
+            name_count=names,
+        )
+
+    def rows(self, plan: PreparedPlan, outcome: Outcome, body: bytes, *, timed: bool) -> Rows:
+        del self._out[outcome.size :]
+        numbers = memoryview(self._numbers)
+        count, records = outcome.count, self._records
+        keys_at = 2 * records
+        return Rows(
+            data=self._out,
+            count=count,
+            ends=numbers[:count],
+            times=numbers[records : records + (count if timed else 0)],
+            kinds=self._kinds_of_columns(plan, numbers),
+            seen=frozenset(self._seen(plan, numbers[self._names_at :][: 2 * outcome.name_count], body)),
+            first_millis=outcome.first_millis if outcome.has_first else None,
+            last_key=_wire_key(body[outcome.last_key :][: outcome.last_key_size]) if outcome.last_key_size else None,
+            items=outcome.items,
+            _input=body,
+            _keys=numbers[keys_at : keys_at + 2 * plan.key_count * count],
+            _key_count=plan.key_count,
+        )
+
+    def _kinds_of_columns(self, plan: PreparedPlan, numbers: memoryview[int]) -> list[frozenset[str]]:
+        kinds: list[frozenset[str]] = [frozenset()] * plan.column_count
+        for place, column in enumerate(plan.written_order):
+            kinds[column] = _kinds(numbers[self._kinds_at + place])
+        return kinds
+
+    def _seen(self, plan: PreparedPlan, pairs: memoryview[int], body: bytes) -> list[str]:
+        places = zip(pairs[::2], pairs[1::2], strict=True)
+        return [plan.names[-1 - at] if at < 0 else body[at : at + size].decode() for at, size in places]
+
+
+@cache
+def _kinds(bits: int) -> frozenset[str]:
+    return frozenset(kind for number, kind in enumerate(KINDS) if bits >> number & 1)
+
+
+def _wire_key(text: bytes) -> WireKey:
+    key: WireKey = json.loads(text)
+    return {name: {kind: b64decode(raw) if kind == "B" else raw for kind, raw in v.items()} for name, v in key.items()}
+
+
+def _uncleared(size: int) -> bytearray:
+    made: bytearray = _make_bytearray(None, size)
+    return made
+
+
+def _address(data: bytearray) -> int:
+    at: int = _bytearray_address(data)
+    return at
+
+
+_make_bytearray: Final = ctypes.pythonapi.PyByteArray_FromStringAndSize
+_make_bytearray.restype = ctypes.py_object
+_make_bytearray.argtypes = [ctypes.c_void_p, ctypes.c_ssize_t]
+_bytearray_address: Final = ctypes.pythonapi.PyByteArray_AsString
+_bytearray_address.restype = ctypes.c_void_p
+_bytearray_address.argtypes = [ctypes.py_object]

@@ -1,0 +1,177 @@
+/* What one call needs while it runs: the attributes met so far, and a stack for sets and maps that are being sorted. */
+#ifndef TIDEGATE_WORK_H
+#define TIDEGATE_WORK_H
+
+#include <stdlib.h>
+
+#include "text.h"
+
+enum kind { KIND_S, KIND_N, KIND_B, KIND_BOOL, KIND_NULL, KIND_L, KIND_M, KIND_SS, KIND_NS, KIND_BS };
+
+/* A value in wire form. The content is what stands behind the tag's colon; of S, N and B only what is between quotes. */
+typedef struct {
+    position start, stop;
+    unsigned traits; /* of all strings in it */
+    enum kind kind;
+} value;
+
+/* A member of a set, or of a map with the place of its value. */
+typedef struct {
+    piece text;
+    position value;
+} member;
+
+enum { SHOWN = 1, OTHER = 2 };
+
+/* An attribute, met or asked for, and its value in the item that is being read. */
+typedef struct {
+    position name;
+    size_t size;
+    uint64_t head, head_mask; /* the name's first eight bytes */
+    uint64_t item;            /* the number of the last item that has it */
+    uint32_t next;            /* what followed it there */
+    unsigned roles;
+    unsigned kinds; /* bits of those that occurred in records that were kept */
+    int seen;       /* in a record that was kept */
+    value value;
+} attribute;
+
+typedef struct {
+    position begin, end; /* of the input */
+    int distinct;        /* whether nested maps are checked for double names while they are read */
+    unsigned unknown_roles;
+    uint64_t item; /* the number of the item that is being read, from 1 on */
+    attribute *attributes;
+    uint32_t attribute_count, attribute_room;
+    uint32_t *table; /* open addressing: 0 for free, otherwise the attribute's number and 1 */
+    uint32_t table_size;
+    uint32_t *order; /* the attributes of the item, as they came */
+    uint32_t order_count;
+    uint32_t first; /* the attribute that the last item began with */
+    member *members;
+    size_t member_count, member_room;
+} work;
+
+#define NOWHERE UINT32_MAX
+#define LONGEST_PROBE 64
+
+static inline uint64_t low_bytes(size_t count) {
+    return count >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * count) - 1;
+}
+
+static uint64_t first_bytes(position name, size_t size) {
+    uint64_t head = 0;
+    for (size_t byte = 0; byte < size && byte < 8; byte++)
+        head |= (uint64_t)name[byte] << 8 * byte;
+    return head;
+}
+
+static uint32_t hashed(position name, size_t size) {
+    uint64_t hash = size;
+    for (; size > 8; name += 8, size -= 8)
+        hash = (hash ^ word_at(name)) * UINT64_C(0x9E3779B97F4A7C15), hash ^= hash >> 29;
+    hash = (hash ^ first_bytes(name, size)) * UINT64_C(0x9E3779B97F4A7C15);
+    return (uint32_t)(hash >> 32);
+}
+
+static int table_put(work *w, uint32_t number) {
+    const attribute *one = &w->attributes[number];
+    uint32_t place = hashed(one->name, one->size);
+    for (int probe = 0; probe < LONGEST_PROBE; probe++, place++) {
+        uint32_t *cell = &w->table[place & (w->table_size - 1)];
+        if (!*cell) {
+            *cell = number + 1;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Makes room for twice as many attributes. 0 where there is no memory, or too many names fall on one place. */
+static int more_attributes(work *w) {
+    uint32_t room = w->attribute_room ? 2 * w->attribute_room : 64;
+    attribute *attributes = realloc(w->attributes, room * sizeof *attributes);
+    if (!attributes)
+        return 0;
+    w->attributes = attributes;
+    uint32_t *order = realloc(w->order, room * sizeof *order);
+    if (!order)
+        return 0;
+    w->order = order;
+    free(w->table);
+    w->attribute_room = room;
+    w->table_size = 4 * room;
+    w->table = calloc(w->table_size, sizeof *w->table);
+    if (!w->table)
+        return 0;
+    for (uint32_t number = 0; number < w->attribute_count; number++)
+        if (!table_put(w, number))
+            return 0;
+    return 1;
+}
+
+/* The number of a new attribute; NOWHERE as more_attributes has it. */
+static uint32_t add_attribute(work *w, position name, size_t size, unsigned roles) {
+    if (w->attribute_count == w->attribute_room && !more_attributes(w))
+        return NOWHERE;
+    uint32_t number = w->attribute_count;
+    attribute *one = &w->attributes[number];
+    memset(one, 0, sizeof *one);
+    one->name = name;
+    one->size = size;
+    one->head = first_bytes(name, size);
+    one->head_mask = low_bytes(size);
+    one->roles = roles;
+    one->next = number;
+    if (!table_put(w, number))
+        return NOWHERE;
+    w->attribute_count++;
+    return number;
+}
+
+static inline int has_name(const attribute *one, position name, size_t size) {
+    return one->size == size && !memcmp(one->name, name, size);
+}
+
+/* Whether the attribute's name and a closing quote stand at `at`. */
+static inline int stands_at(const attribute *one, position at, position end) {
+    if (end - at < 8 || (size_t)(end - at) <= one->size)
+        return 0;
+    return (word_at(at) & one->head_mask) == one->head && at[one->size] == '"' &&
+           (one->size <= 8 || !memcmp(at + 8, one->name + 8, one->size - 8));
+}
+
+/* The attribute of this name, added where it is new; NOWHERE as more_attributes has it. */
+static uint32_t attribute_of(work *w, position name, size_t size) {
+    uint32_t place = hashed(name, size);
+    for (int probe = 0; probe < LONGEST_PROBE; probe++, place++) {
+        uint32_t cell = w->table[place & (w->table_size - 1)];
+        if (!cell)
+            return add_attribute(w, name, size, w->unknown_roles);
+        if (has_name(&w->attributes[cell - 1], name, size))
+            return cell - 1;
+    }
+    return NOWHERE;
+}
+
+/* Puts one on the stack of members. 0 where there is no memory. */
+static int push_member(work *w, piece text, position value) {
+    if (w->member_count == w->member_room) {
+        size_t room = w->member_room ? 2 * w->member_room : 64;
+        member *members = realloc(w->members, room * sizeof *members);
+        if (!members)
+            return 0;
+        w->members = members;
+        w->member_room = room;
+    }
+    w->members[w->member_count++] = (member){text, value};
+    return 1;
+}
+
+static void end_work(work *w) {
+    free(w->attributes);
+    free(w->table);
+    free(w->order);
+    free(w->members);
+}
+#endif

@@ -1,0 +1,143 @@
+"""What the Python path makes of a page: the specification that the native library is held against."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.definition import from_document
+from tidegate.formats import MISSING, Column, format_of
+from tidegate.formats.wire import base64_text
+from tidegate.model import AttributeValue, FormatSpec, Record
+from tidegate.native import ItemSpec, Rows, RowSpec
+from tidegate.packing import packed, unpacked
+from tidegate.sources.dynamodb.answers import answer_of
+from tidegate.sources.dynamodb.schema import Plan, Schema
+from tidegate.sources.dynamodb.sieve import Sieve
+from tidegate.sources.dynamodb.times import time_type_of
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """All that can be asked of Rows, in plain objects."""
+
+    data: bytes
+    ends: list[int]
+    times: list[int]
+    kinds: list[frozenset[str]]
+    seen: frozenset[str]
+    first_millis: int | None
+    last_key: Mapping[str, Any] | None
+    items: int
+    identities: list[tuple[str, ...]]
+
+    @classmethod
+    def of(cls, rows: Rows) -> Result:
+        assert rows.count == len(rows.ends)
+        return cls(
+            bytes(rows.data),
+            list(rows.ends),
+            list(rows.times),
+            rows.kinds,
+            rows.seen,
+            rows.first_millis,
+            rows.last_key,
+            rows.items,
+            rows.identities(0),
+        )
+
+
+_RAISED = (ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError, MemoryError)
+"""By the Python path for bodies that are no answer of DynamoDB's; MemoryError for exponents of many digits."""
+
+
+class NotPlainError(Exception):
+    """The Python path does something special with the page: it raises, or lists a record as failed."""
+
+
+def page_result(body: bytes, items: ItemSpec, rows: RowSpec | None, low: int, high: int) -> Result:
+    """What `Transcoder.page` has to return. Raises NotPlainError where it has to refuse."""
+    sieve = _sieve(items)
+    try:
+        answer = answer_of(body)
+        listed: Sequence[Mapping[str, AttributeValue]] = answer["Items"]
+        timed = [(sieve.millis(item), item) for item in listed]
+        outcomes = [sieve.of_window(i, millis) for millis, i in timed if sieve.within(i, millis, low, high)]
+    except _RAISED as error:
+        raise NotPlainError from error
+    records = [outcome for outcome in outcomes if isinstance(outcome, Record)]
+    if len(records) < len(outcomes) or any(millis is None for millis, _ in timed):
+        raise NotPlainError
+    first = timed[0][0] if timed else None
+    times = [record.time_millis for record in records if record.time_millis is not None]
+    return _result(records, rows, times, first, answer.get("LastEvaluatedKey"), len(listed))
+
+
+def lines_result(lines: bytes, rows: RowSpec) -> Result:
+    """What `Transcoder.lines` has to return. Raises NotPlainError where it has to refuse."""
+    try:
+        records = unpacked(lines)
+    except _RAISED as error:
+        raise NotPlainError from error
+    return _result(records, rows, [], None, None, len(records))
+
+
+def _result(
+    records: list[Record],
+    rows: RowSpec | None,
+    times: list[int],
+    first: int | None,
+    last_key: Mapping[str, Any] | None,
+    items: int,
+) -> Result:
+    try:
+        written, separator, kinds = _written(records, rows)
+    except _RAISED as error:
+        raise NotPlainError from error
+    ends, at = [], 0
+    for number, row in enumerate(written):
+        at += len(row) + (len(separator) if number else 0)
+        ends.append(at)
+    seen = frozenset(name for record in records for name in record.values) if rows is None else frozenset()
+    identities = [record.key for record in records]
+    return Result(separator.join(written), ends, times, kinds, seen, first, last_key, items, identities)
+
+
+def _written(records: list[Record], rows: RowSpec | None) -> tuple[list[bytes], bytes, list[frozenset[str]]]:
+    if rows is None:
+        return [packed(record) for record in records], b"", []
+    attributes = {attribute for _, attribute in rows.columns}
+    if not rows.others and any(not record.values.keys() <= attributes for record in records):
+        raise NotPlainError
+    made = format_of(FormatSpec(type=rows.format, formula_guard=rows.formula_guard))
+    columns = [Column.of(name, [r.values.get(attribute, MISSING) for r in records]) for name, attribute in rows.columns]
+    written = made.records(columns) if records else []
+    return written, made.separator, [column.kinds for column in columns]
+
+
+def _sieve(items: ItemSpec) -> Sieve:
+    definition = from_document({"source": {"type": "dynamodb", "table": "Records", "timeKey": items.time}}, 1)
+    schema = Schema("Records", items.key, dict.fromkeys(items.key, "S"), {}, 0)
+    plan = Plan(
+        schema=schema,
+        spec=definition.source,
+        time=time_type_of(items.time_type),
+        record_key=items.key,
+        index=None,
+        scan=False,
+        second_read=False,
+        fetched=None,
+        shown=items.shown,
+    )
+    return Sieve(plan, definition)
+
+
+def body_of(items: Sequence[Mapping[str, Any]], last_key: Mapping[str, Any] | None = None) -> bytes:
+    """A page as DynamoDB writes it; values in wire form, binary as bytes."""
+    document: dict[str, Any] = {"Count": len(items), "Items": items}
+    if last_key is not None:
+        document["LastEvaluatedKey"] = last_key
+    document["ScannedCount"] = len(items)
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, default=base64_text).encode()

@@ -1,0 +1,93 @@
+"""Compares the native library with the reference on random pages and their mutations.
+
+PYTHONPATH=tests .venv/bin/python -m fuzz.transcoder --pages 1000000
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from fuzz.exact import ExactLibrary
+from fuzz.pages import PageMaker, mutated
+from fuzz.reference import NotPlainError, Result, lines_result, page_result
+from tidegate.native import Refusal, Rows, Transcoder
+from tidegate.native.library import PATH, Library
+
+_MUTATIONS_A_PAGE = 9
+
+
+def compare(answer: Rows | Refusal, expected: Callable[[], Result]) -> str:
+    """How they agree. Raises AssertionError where they do not."""
+    try:
+        wanted = expected()
+    except NotPlainError:
+        assert isinstance(answer, Refusal), "accepted what the reference treats in a special way"
+        return "refused by both"
+    if isinstance(answer, Refusal):
+        assert answer is not Refusal.OTHER_COLUMN, "saw another column where the reference sees none"
+        return "refused by the library alone"
+    found = Result.of(answer)
+    for name in Result.__slots__:
+        assert getattr(found, name) == getattr(wanted, name), (
+            f"{name}: {getattr(found, name)!r}, not {getattr(wanted, name)!r}"
+        )
+    return "equal"
+
+
+def fuzz(seed: int, pages: int, native: Library, shown: Callable[[bytes], None]) -> Counter[str]:
+    """Tries so many pages, mutations included; returns how often what came of it. Raises AssertionError."""
+    random = Random(seed)  # noqa: S311 - repeatable, not secret
+    maker = PageMaker(random)
+    counts: Counter[str] = Counter()
+    while counts.total() < pages:
+        spec, rows = maker.items_spec(), maker.row_spec()
+        transcoder = Transcoder(spec, rows, native=native)
+        whole = maker.page(maker.items(spec))
+        low, high = maker.window()
+        for body in (whole, *(mutated(random, whole) for _ in range(_MUTATIONS_A_PAGE))):
+            shown(body)
+            how = compare(transcoder.page(body, low, high), lambda: page_result(body, spec, rows, low, high))  # noqa: B023
+            counts["page as made: " + how if body is whole else "page mutated: " + how] += 1
+        if rows is None:
+            continue
+        packed = Transcoder(spec, None, native=native).page(whole, low, high)
+        if isinstance(packed, Rows):
+            lines = bytes(packed.data)
+            for body in (lines, mutated(random, lines)):
+                shown(body)
+                how = compare(transcoder.lines(body), lambda: lines_result(body, rows))  # noqa: B023
+                counts["lines as made: " + how if body is lines else "lines mutated: " + how] += 1
+    return counts
+
+
+def main() -> None:
+    """Prints the counts; where something differs, the seed and the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pages", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--library", type=Path, default=PATH)
+    parser.add_argument("--exact", action="store_true", help="give the library buffers of exactly the size it is told")
+    options = parser.parse_args()
+    native = ExactLibrary(options.library) if options.exact else Library(options.library)
+    last = b""
+
+    def remember(body: bytes) -> None:
+        nonlocal last
+        last = body
+
+    try:
+        counts = fuzz(options.seed, options.pages, native, remember)
+    except BaseException:
+        sys.stderr.write(f"seed {options.seed}: {last!r}\n")
+        raise
+    for how, count in sorted(counts.items()):
+        sys.stdout.write(f"{count:9d}  {how}\n")
+
+
+if __name__ == "__main__":
+    main()
