@@ -11,7 +11,7 @@ enum { EPOCH_MILLIS, EPOCH_SECONDS, ISO8601 };
 #define MOST_SECONDS_DIGITS 15
 #define MOST_FRACTION_DIGITS 100
 
-static int read_epoch(const value *given, int seconds, int64_t *millis) {
+static int read_epoch(const piece *given, int seconds, int64_t *millis) {
     position at = given->start, stop = given->stop;
     int negative = *at == '-', scale = seconds ? 3 : 0, rest = 0;
     int64_t number = 0;
@@ -61,7 +61,7 @@ static int64_t days_since_1970(int year, int month, int day) {
 }
 
 /* 2026-01-31T00:00:00 with up to nine more digits, then Z or +00:00. */
-static int read_iso8601(const value *given, int64_t *millis) {
+static int read_iso8601(const piece *given, int64_t *millis) {
     position at = given->start, stop = given->stop;
     if (stop - at < 20 || at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' || at[16] != ':')
         return 0;
@@ -94,7 +94,7 @@ static int read_iso8601(const value *given, int64_t *millis) {
 /* 0 where the value is no such time, or none that is plain enough to be read here. */
 static int read_time(const value *given, int64_t notation, int64_t *millis) {
     if (notation == ISO8601)
-        return given->kind == KIND_S && read_iso8601(given, millis);
-    return given->kind == KIND_N && read_epoch(given, notation == EPOCH_SECONDS, millis);
+        return given->kind == KIND_S && read_iso8601(&given->text, millis);
+    return given->kind == KIND_N && read_epoch(&given->text, notation == EPOCH_SECONDS, millis);
 }
 #endif

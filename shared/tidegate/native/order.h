@@ -81,6 +81,13 @@ static int by_number(const void *a, const void *b) {
     return order ? order : compare_text(x, y);
 }
 
+/* Integers without a sign: more digits are more. */
+static int by_size(const void *a, const void *b) {
+    const piece *x = &((const member *)a)->text, *y = &((const member *)b)->text;
+    ptrdiff_t x_size = x->stop - x->start, y_size = y->stop - y->start;
+    return x_size != y_size ? (x_size < y_size ? -1 : 1) : memcmp(x->start, y->start, (size_t)x_size);
+}
+
 typedef int comparison(const void *, const void *);
 
 static void sort_members(member *members, size_t count, comparison *compare) {
@@ -105,21 +112,54 @@ static int has_short_exponent(const piece *text) {
     return text->stop - at < 9;
 }
 
+/* How to compare these numerals; NULL where one of them is odd. */
+static comparison *order_of_numbers(const member *members, size_t count) {
+    comparison *order = by_size;
+    for (size_t number = 0; number < count; number++) {
+        const piece *text = &members[number].text;
+        if (after_digits(text->start, text->stop) != text->stop)
+            order = by_number;
+        if (!has_short_exponent(text))
+            return NULL;
+    }
+    return order;
+}
+
 /* As SPEC 6 has it: texts by code point, numbers by value and then by text, binary by bytes. 0 for odd numbers. */
-static int sort_set(enum kind kind, member *members, size_t count) {
-    for (size_t number = 0; kind == KIND_NS && number < count; number++)
-        if (!has_short_exponent(&members[number].text))
-            return 0;
-    sort_members(members, count, kind == KIND_SS ? by_text : kind == KIND_NS ? by_number : by_bytes);
+static int sort_set(unsigned kind, member *members, size_t count) {
+    comparison *order = kind == KIND_S ? by_text : kind == KIND_N ? order_of_numbers(members, count) : by_bytes;
+    if (order)
+        sort_members(members, count, order);
+    return order != NULL;
+}
+
+/* Whether the members of a map have different names in order; -1 where two have the same one. */
+static int are_in_order(const member *members, size_t count) {
+    for (size_t number = 1; number < count; number++) {
+        int order = compare_text(&members[number - 1].text, &members[number].text);
+        if (order >= 0)
+            return order ? 0 : -1;
+    }
     return 1;
 }
 
-/* By code point. 0 where two are the same: json.loads would keep the last one only. */
-static int sort_names(member *members, size_t count) {
+/* Puts a map's members, written one behind the other up to `stop`, in the order of their names by code point.
+ * There has to be as much memory behind `stop`. 0 where two have the same name: json.loads would keep the last. */
+static int put_in_order(member *members, size_t count, uint8_t *stop) {
+    int in_order = are_in_order(members, count);
+    if (in_order)
+        return in_order > 0;
+    uint8_t *start = members[0].json, *to = stop;
+    for (size_t number = 0; number < count; number++)
+        members[number].json_size = (size_t)((number + 1 < count ? members[number + 1].json : stop) - members[number].json);
     sort_members(members, count, by_text);
-    for (size_t number = 1; number < count; number++)
-        if (!compare_text(&members[number - 1].text, &members[number].text))
-            return 0;
+    if (are_in_order(members, count) < 0)
+        return 0;
+    for (size_t number = 0; number < count; number++) {
+        memcpy(to, members[number].json, members[number].json_size);
+        to += members[number].json_size;
+    }
+    memcpy(start, stop, (size_t)(stop - start));
     return 1;
 }
 #endif

@@ -5,9 +5,11 @@
 #include "instant.h"
 #include "record.h"
 
-/* Puts the plan's attributes first, so that their numbers are the plan's. */
-static int add_planned(call *c) {
-    if (!c->plan->attribute_count)
+/* Takes memory, and puts the plan's attributes first, so that their numbers are the plan's. */
+static int prepare(call *c) {
+    size_t size = (size_t)(c->work.end - c->work.begin);
+    c->work.memory = malloc(4 * size + 2 * SLACK);
+    if (!c->work.memory || !c->plan->attribute_count)
         return 0;
     for (int64_t number = 0; number < c->plan->attribute_count; number++) {
         const planned_attribute *one = &c->plan->attributes[number];
@@ -25,7 +27,7 @@ static inline uint32_t read_name(call *c, position *at, uint32_t expected) {
         return expected;
     }
     unsigned traits = 0;
-    position name = *at, stop = closing_quote(name, w->end, &traits);
+    position name = *at, stop = closing_quote(name, w->end, 0, &traits);
     if (!stop || traits & HAS_ESCAPE)
         return NOWHERE;
     *at = stop + 1;
@@ -41,6 +43,7 @@ static position read_item(call *c, position at) {
         return NULL;
     w->item++;
     w->order_count = 0;
+    w->nested = w->memory;
     c->other = 0;
     if (end - at >= 2 && at[1] == '}')
         return at + 2;
@@ -56,7 +59,7 @@ static position read_item(call *c, position at) {
         if (one->item == w->item)
             return NULL;
         one->item = w->item;
-        at = read_value(w, at + 1, 0, &one->value);
+        at = read_value(w, at + 1, &one->value);
         if (!at || at >= end)
             return NULL;
         *(w->order_count ? &w->attributes[before].next : &w->first) = number;
@@ -120,10 +123,12 @@ static position read_count(position at, position end, int64_t *count) {
     return at == digits || (*digits == '0' && at - digits > 1) ? NULL : at;
 }
 
-/* Behind a map of attributes that is no item: a key. */
+/* Behind a key, at whose brace `at` stands; Python reads it again. */
 static position read_last_key(call *c, position at) {
-    value key = {.traits = 0};
-    position behind = read_members(&c->work, at, DEEPEST - 1, &key, 0);
+    json to = {c->work.memory, 0, 1};
+    if (at >= c->work.end || *at != '{')
+        return NULL;
+    position behind = json_map(&c->work, at + 1, DEEPEST - 1, &to);
     if (!behind || behind - at < 3)
         return NULL;
     c->outcome->last_key = at - c->work.begin;
@@ -212,7 +217,7 @@ static position read_packed_key(call *c, position at, int64_t *keys) {
         if (at >= end || *at != (number ? ',' : '['))
             return NULL;
         at = read_string(at + 1, end, &part);
-        if (!at || !is_unicode(part.start, part.stop, part.traits))
+        if (!at || !is_unicode(&part))
             return NULL;
         int64_t size = part.stop - part.start;
         *keys++ = part.start - c->work.begin;

@@ -12,21 +12,50 @@ static inline uint8_t *written(uint8_t *out, const bytes *text) {
     return copied(out, text->at, text->at + text->size, text->at + text->size + SLACK);
 }
 
-static uint8_t *write_cell(call *c, uint8_t *out, const value *given) {
-    int guard = c->plan->guard != 0;
+/* Nested JSON as a cell, its own quotes doubled already: between quotes where it has a quote or a comma. */
+static uint8_t *write_nested_cell(uint8_t *out, position at, position stop) {
+    position p = at;
+    while (p < stop && *p != '"' && *p != ',')
+        p++;
+    if (p == stop)
+        return copied(out, at, stop, stop + SLACK);
+    *out++ = '"';
+    out = copied(out, at, stop, stop + SLACK);
+    *out++ = '"';
+    return out;
+}
+
+static inline uint8_t *write_cell(call *c, uint8_t *out, const value *given) {
+    const piece *text = &given->text;
     switch (given->kind) {
     case KIND_NULL:
         return out;
     case KIND_S:
     case KIND_B:
-        return csv_text(out, given->start, given->stop, given->traits, guard, c->work.end);
+        return csv_text(out, text, c->plan->guard != 0, c->work.end);
     case KIND_N:
     case KIND_BOOL:
-        return copied(out, given->start, given->stop, c->work.end);
-    default: {
-        uint8_t *end = write_json(&c->work, out, given, 0);
-        return end ? csv_json(out, end) : NULL;
+        return copied(out, text->start, text->stop, c->work.end);
+    default:
+        return write_nested_cell(out, text->start, text->stop);
     }
+}
+
+static inline uint8_t *write_json(call *c, uint8_t *out, const value *given) {
+    const piece *text = &given->text;
+    switch (given->kind) {
+    case KIND_S:
+    case KIND_B:
+        return json_string(out, text, 1, c->work.end);
+    case KIND_NULL:
+        memcpy(out, "null", 4);
+        return out + 4;
+    case KIND_N:
+    case KIND_BOOL:
+        return copied(out, text->start, text->stop, c->work.end);
+    default:
+        /* The nested values are followed by memory enough. */
+        return copied(out, text->start, text->stop, text->stop + SLACK);
     }
 }
 
@@ -60,7 +89,7 @@ static uint8_t *write_object(call *c, uint8_t *out) {
             continue;
         one->kinds |= 1u << one->value.kind;
         out = written(out, &column->before);
-        if (!(out = write_json(&c->work, out, &one->value, 0)))
+        if (!(out = write_json(c, out, &one->value)))
             return NULL;
     }
     /* The comma that the first member begins with belongs to none. */
@@ -72,9 +101,9 @@ static uint8_t *write_object(call *c, uint8_t *out) {
 }
 
 /* A value as it is in wire form, its escapes as Python's json writes them. */
-static uint8_t *write_wire(call *c, uint8_t *out, position at, const value *given) {
-    position stop = given->stop + 1 + (given->kind <= KIND_B);
-    if (!(given->traits & HAS_ESCAPE))
+static uint8_t *write_wire(call *c, uint8_t *out, const value *given) {
+    position at = given->wire, stop = given->behind;
+    if (!(given->text.traits & HAS_ESCAPE))
         return copied(out, at, stop, c->work.end);
     while (at < stop) {
         piece text;
@@ -83,16 +112,10 @@ static uint8_t *write_wire(call *c, uint8_t *out, position at, const value *give
             continue;
         }
         at = read_string(at, stop, &text);
-        if (!at || !(out = json_string(out, text.start, text.stop, text.traits, c->work.end)))
+        if (!at || !(out = json_string(out, &text, 1, c->work.end)))
             return NULL;
     }
     return out;
-}
-
-/* Where the value of an attribute begins, from where its content does. */
-static inline position wire_start(const value *given) {
-    static const uint8_t before[] = {6, 6, 6, 8, 8, 5, 5, 6, 6, 6};
-    return given->start - before[given->kind];
 }
 
 static uint8_t *write_packed(call *c, uint8_t *out) {
@@ -100,9 +123,9 @@ static uint8_t *write_packed(call *c, uint8_t *out) {
     uint8_t separator = '{';
     *out++ = '[';
     for (int64_t number = 0; number < c->plan->key_count; number++) {
-        const value *part = &w->attributes[c->plan->key[number]].value;
+        const piece *part = &w->attributes[c->plan->key[number]].value.text;
         *out++ = number ? ',' : '[';
-        if (!(out = json_string(out, part->start, part->stop, part->traits, w->end)))
+        if (!(out = json_string(out, part, 1, w->end)))
             return NULL;
     }
     *out++ = ']';
@@ -118,7 +141,7 @@ static uint8_t *write_packed(call *c, uint8_t *out) {
         out = copied(out, one->name, one->name + one->size, one->name + one->size);
         *out++ = '"';
         *out++ = ':';
-        if (!(out = write_wire(c, out, wire_start(&one->value), &one->value)))
+        if (!(out = write_wire(c, out, &one->value)))
             return NULL;
     }
     if (separator == '{')
@@ -131,8 +154,8 @@ static uint8_t *write_packed(call *c, uint8_t *out) {
 static int note_key(call *c, int64_t *keys) {
     for (int64_t number = 0; number < c->plan->key_count; number++) {
         const attribute *one = &c->work.attributes[c->plan->key[number]];
-        const value *part = &one->value;
-        if (!is_in_item(c, one) || part->kind > KIND_B || !is_unicode(part->start, part->stop, part->traits))
+        const piece *part = &one->value.text;
+        if (!is_in_item(c, one) || one->value.kind > KIND_B || !is_unicode(part))
             return 0;
         int64_t size = part->stop - part->start;
         *keys++ = part->start - c->work.begin;

@@ -130,12 +130,13 @@ static inline position after_escape(position at, position end) {
 
 enum { HAS_ESCAPE = 1, HAS_COMMA = 2 };
 
-/* The closing quote of the string whose first character is at `at`; adds to `traits` what is in it. */
-static inline position closing_quote(position at, position end, unsigned *traits) {
+/* The closing quote of the string whose first character is at `at`; adds to `traits` what is in it: commas only where
+ * they are asked for, because looking for them takes a fifth of the time. */
+static inline position closing_quote(position at, position end, int with_commas, unsigned *traits) {
     for (;;) {
         if (end - at >= 8) {
             uint64_t word = word_at(at);
-            uint64_t commas = zero_bytes(word ^ EACH_BYTE(','));
+            uint64_t commas = with_commas ? zero_bytes(word ^ EACH_BYTE(',')) : 0;
             uint64_t stops = zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\')) | control_bytes(word);
             if (!stops) {
                 *traits |= commas ? HAS_COMMA : 0;

@@ -11,6 +11,12 @@
 /* What copies may write behind their end, and prefixes are followed by. */
 #define SLACK 32
 
+/* A string's inside, and what is in it. */
+typedef struct {
+    position start, stop;
+    unsigned traits;
+} piece;
+
 /* Copies; may write up to SLACK bytes behind the end of the copy, and reads nothing at or behind `end`. */
 static inline uint8_t *copied(uint8_t *out, position from, position stop, position end) {
     ptrdiff_t size = stop - from;
@@ -86,12 +92,19 @@ static inline position next_escape(position at, position stop) {
     return at;
 }
 
+/* A quote of JSON, `quotes` times: twice inside a cell of CSV. Writes two in any case. */
+static inline uint8_t *quote(uint8_t *out, int quotes) {
+    out[0] = out[1] = '"';
+    return out + quotes;
+}
+
 /* One character as Python's json writes it between quotes where it need not keep to ASCII. */
-static uint8_t *json_character(uint8_t *out, uint32_t character) {
+static uint8_t *json_character(uint8_t *out, uint32_t character, int quotes) {
     static const char hex[] = "0123456789abcdef";
     uint8_t letter = 0;
     switch (character) {
-    case '"': case '\\': letter = (uint8_t)character; break;
+    case '"': *out++ = '\\'; return quote(out, quotes);
+    case '\\': letter = '\\'; break;
     case '\b': letter = 'b'; break;
     case '\f': letter = 'f'; break;
     case '\n': letter = 'n'; break;
@@ -110,10 +123,7 @@ static uint8_t *json_character(uint8_t *out, uint32_t character) {
     return out;
 }
 
-/* The inside of a JSON string. It is never longer than what stood in the page. */
-static uint8_t *json_inside(uint8_t *out, position at, position stop, unsigned traits, position end) {
-    if (!(traits & HAS_ESCAPE))
-        return copied(out, at, stop, end);
+static uint8_t *json_translated(uint8_t *out, position at, position stop, int quotes, position end) {
     while (at < stop) {
         position escape = next_escape(at, stop);
         out = copied(out, at, escape, end);
@@ -122,23 +132,24 @@ static uint8_t *json_inside(uint8_t *out, position at, position stop, unsigned t
             uint32_t character = escaped_character(&at, stop);
             if (character == LONE_SURROGATE)
                 return NULL;
-            out = json_character(out, character);
+            out = json_character(out, character, quotes);
         }
     }
     return out;
 }
 
-static inline uint8_t *json_string(uint8_t *out, position at, position stop, unsigned traits, position end) {
-    *out++ = '"';
-    out = json_inside(out, at, stop, traits, end);
-    if (out)
-        *out++ = '"';
-    return out;
+/* A JSON string. With single quotes it is never longer than what stood in the page, with doubled ones twice that. */
+static inline uint8_t *json_string(uint8_t *out, const piece *text, int quotes, position end) {
+    out = quote(out, quotes);
+    out = text->traits & HAS_ESCAPE ? json_translated(out, text->start, text->stop, quotes, end)
+                                    : copied(out, text->start, text->stop, end);
+    return out ? quote(out, quotes) : NULL;
 }
 
 /* 1 where every escape is a character, 0 where there is half of a surrogate pair. */
-static int is_unicode(position at, position stop, unsigned traits) {
-    if (!(traits & HAS_ESCAPE))
+static int is_unicode(const piece *text) {
+    position at = text->start, stop = text->stop;
+    if (!(text->traits & HAS_ESCAPE))
         return 1;
     while ((at = next_escape(at, stop)) < stop)
         if (escaped_character(&at, stop) == LONE_SURROGATE)
@@ -183,7 +194,9 @@ static uint8_t *csv_translated(uint8_t *out, position at, position stop, unsigne
 }
 
 /* Text as a cell: at most three bytes longer than what stood in the page. */
-static inline uint8_t *csv_text(uint8_t *out, position at, position stop, unsigned traits, int guard, position end) {
+static inline uint8_t *csv_text(uint8_t *out, const piece *text, int guard, position end) {
+    position at = text->start, stop = text->stop;
+    unsigned traits = text->traits;
     if (traits & HAS_ESCAPE)
         return csv_translated(out, at, stop, traits, guard, end);
     if (traits & HAS_COMMA)
@@ -195,31 +208,6 @@ static inline uint8_t *csv_text(uint8_t *out, position at, position stop, unsign
         *out++ = '"';
     return out;
 }
-
-/* JSON text between `start` and `out` as a cell: between quotes, its own doubled, where it has a quote or a comma. */
-static uint8_t *csv_json(uint8_t *start, uint8_t *out) {
-    size_t quotes = 0, commas = 0;
-    for (uint8_t *p = start; p < out; p++) {
-        quotes += *p == '"';
-        commas += *p == ',';
-    }
-    if (!quotes && !commas)
-        return out;
-    uint8_t *from = out, *to = out + quotes + 2, *cell_end = to;
-    *--to = '"';
-    while (from > start) {
-        *--to = *--from;
-        if (*from == '"')
-            *--to = '"';
-    }
-    *--to = '"';
-    return cell_end;
-}
-
-typedef struct {
-    position start, stop;
-    unsigned traits;
-} piece;
 
 static uint32_t next_character(position *at, position stop) {
     uint8_t lead = **at;
@@ -236,6 +224,8 @@ static uint32_t next_character(position *at, position stop) {
 static int compare_text(const piece *a, const piece *b) {
     if (!((a->traits | b->traits) & HAS_ESCAPE)) {
         ptrdiff_t a_size = a->stop - a->start, b_size = b->stop - b->start;
+        if (a_size && b_size && *a->start != *b->start)
+            return *a->start < *b->start ? -1 : 1;
         int order = memcmp(a->start, b->start, (size_t)(a_size < b_size ? a_size : b_size));
         return order ? order : (a_size > b_size) - (a_size < b_size);
     }

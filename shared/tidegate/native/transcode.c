@@ -25,7 +25,7 @@ static void begin(call *c, const plan *p, position input, int64_t size, int64_t 
     c->out = r->out;
     c->work.begin = input;
     c->work.end = input + size;
-    c->work.distinct = p->mode == PACK;
+    c->work.quotes = p->mode == CSV ? 2 : 1;
     c->work.unknown_roles = (unsigned)p->unknown_roles;
 }
 
@@ -37,7 +37,7 @@ static void finish(call *c, int status) {
 }
 
 static int transcribed(call *c, int (*whole)(call *)) {
-    if (!is_utf8(c->work.begin, c->work.end) || !add_planned(c))
+    if (!is_utf8(c->work.begin, c->work.end) || !prepare(c))
         return UNEXPECTED;
     return whole(c);
 }

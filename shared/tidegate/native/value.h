@@ -1,259 +1,263 @@
-/* Values in wire form: read (checked, measured), sorted where they have no order of their own, written as JSON. */
+/* Values in wire form: checked, and those that are nested or sets written as JSON in the same pass. */
 #ifndef TIDEGATE_VALUE_H
 #define TIDEGATE_VALUE_H
 
-#include "base64.h"
 #include "order.h"
 
 /* DynamoDB nests 32 levels deep at most. */
 #define DEEPEST 40
 
-static position read_value(work *w, position at, unsigned depth, value *found);
+/* Eight bytes in the order of a page, as word_at reads them. */
+#define BYTES(a, b, c, d, e, f, g, h)                                                                                 \
+    ((uint64_t)(a) | (uint64_t)(b) << 8 | (uint64_t)(c) << 16 | (uint64_t)(d) << 24 | (uint64_t)(e) << 32 |           \
+     (uint64_t)(f) << 40 | (uint64_t)(g) << 48 | (uint64_t)(h) << 56)
+#define TAG1(letter, opening) {BYTES('{', '"', letter, '"', ':', opening, 0, 0), UINT64_MAX >> 16, 6}
+#define TAG2(letter) {BYTES('{', '"', letter, 'S', '"', ':', '[', 0), UINT64_MAX >> 8, 7}
 
-static inline position read_string(position at, position end, piece *text) {
-    if (at >= end || *at != '"')
-        return NULL;
+/* How a value of each kind begins, and how long that is. */
+static const struct { uint64_t text, mask; int size; } tags[] = {
+    [KIND_S] = TAG1('S', '"'),
+    [KIND_N] = TAG1('N', '"'),
+    [KIND_B] = TAG1('B', '"'),
+    [KIND_BOOL] = {BYTES('{', '"', 'B', 'O', 'O', 'L', '"', ':'), UINT64_MAX, 8},
+    [KIND_NULL] = {BYTES('{', '"', 'N', 'U', 'L', 'L', '"', ':'), UINT64_MAX, 8},
+    [KIND_L] = TAG1('L', '['),
+    [KIND_M] = TAG1('M', '{'),
+    [KIND_SS] = TAG2('S'),
+    [KIND_NS] = TAG2('N'),
+    [KIND_BS] = TAG2('B'),
+};
+#define NO_KIND 10
+
+/* Whether `word` begins a value of this kind. */
+static inline int begins(uint64_t word, unsigned kind) {
+    return (word & tags[kind].mask) == tags[kind].text;
+}
+
+static inline unsigned kind_of(uint64_t word) {
+    unsigned kind = 0;
+    while (kind < NO_KIND && !begins(word, kind))
+        kind++;
+    return kind;
+}
+
+/* A string, behind whose opening quote `at` stands. */
+static inline position read_inside(position at, position end, piece *text) {
     text->traits = 0;
-    text->start = at + 1;
-    text->stop = closing_quote(at + 1, end, &text->traits);
+    text->start = at;
+    text->stop = closing_quote(at, end, 0, &text->traits);
     return text->stop ? text->stop + 1 : NULL;
 }
 
-static inline position read_numeral(position at, position end, piece *text) {
-    if (at >= end || *at != '"')
-        return NULL;
+/* The same for text that may become a cell of CSV. */
+static inline position read_cell(position at, position end, piece *text) {
     text->traits = 0;
-    text->start = at + 1;
-    text->stop = after_numeral(at + 1, end);
+    text->start = at;
+    text->stop = closing_quote(at, end, 1, &text->traits);
+    return text->stop ? text->stop + 1 : NULL;
+}
+
+static inline position read_string(position at, position end, piece *text) {
+    return at < end && *at == '"' ? read_inside(at + 1, end, text) : NULL;
+}
+
+static inline position read_numeral(position at, position end, piece *text) {
+    text->traits = 0;
+    text->start = at;
+    text->stop = after_numeral(at, end);
     return text->stop && text->stop < end && *text->stop == '"' ? text->stop + 1 : NULL;
 }
 
 static inline position read_base64(position at, position end, piece *text) {
-    if (at >= end || *at != '"')
-        return NULL;
     text->traits = 0;
-    text->start = at + 1;
-    text->stop = after_base64(at + 1, end);
+    text->start = at;
+    text->stop = after_base64(at, end);
     return text->stop ? text->stop + 1 : NULL;
 }
 
-static inline position read_member(enum kind set, position at, position end, piece *text) {
-    return set == KIND_SS   ? read_string(at, end, text)
-           : set == KIND_NS ? read_numeral(at, end, text)
+/* The content of S, N or B, or a member of their sets, behind whose opening quote `at` stands. */
+static inline position read_scalar(unsigned kind, position at, position end, piece *text) {
+    return kind == KIND_S   ? read_inside(at, end, text)
+           : kind == KIND_N ? read_numeral(at, end, text)
                             : read_base64(at, end, text);
 }
 
-/* Behind a set, at whose bracket `at` stands. */
-static position read_set(work *w, position at, value *found, int collect) {
-    position end = w->end;
-    piece text;
-    if (at >= end || *at != '[')
-        return NULL;
-    if (end - at >= 2 && at[1] == ']')
-        return at + 2;
-    do {
-        at = read_member(found->kind, at + 1, end, &text);
-        if (!at || at == end || (collect && !push_member(w, text, NULL)))
-            return NULL;
-        found->traits |= text.traits;
-    } while (*at == ',');
-    return *at == ']' ? at + 1 : NULL;
+/* Behind the literal of BOOL or NULL. */
+static inline position read_literal(unsigned kind, position at, position end) {
+    if (end - at >= 4 && !memcmp(at, "true", 4))
+        return at + 4;
+    return kind == KIND_BOOL && end - at >= 5 && !memcmp(at, "false", 5) ? at + 5 : NULL;
 }
 
-static position read_list(work *w, position at, unsigned depth, value *found) {
-    value inner;
-    if (at >= w->end || *at != '[')
-        return NULL;
-    if (w->end - at >= 2 && at[1] == ']')
-        return at + 2;
-    do {
-        at = read_value(w, at + 1, depth + 1, &inner);
-        if (!at || at == w->end)
-            return NULL;
-        found->traits |= inner.traits;
-    } while (*at == ',');
-    return *at == ']' ? at + 1 : NULL;
+/* What is being written: where it goes on, the traits of all strings that were read for it, and how many times each
+ * quote is written: once, or twice where it will be in a cell of CSV. */
+typedef struct {
+    uint8_t *out;
+    unsigned traits;
+    int quotes;
+} json;
+
+static inline int put_piece(work *w, json *to, const piece *text, int quoted) {
+    to->traits |= text->traits;
+    to->out = quoted ? json_string(to->out, text, to->quotes, w->end)
+                     : copied(to->out, text->start, text->stop, w->end);
+    return to->out != NULL;
 }
 
-static position read_members(work *w, position at, unsigned depth, value *found, int collect) {
-    value inner;
-    piece name;
-    if (at >= w->end || *at != '{')
-        return NULL;
-    if (w->end - at >= 2 && at[1] == '}')
-        return at + 2;
-    do {
-        at = read_string(at + 1, w->end, &name);
-        if (!at || at == w->end || *at != ':' || (collect && !push_member(w, name, at + 1)))
-            return NULL;
-        at = read_value(w, at + 1, depth + 1, &inner);
-        if (!at || at == w->end)
-            return NULL;
-        found->traits |= inner.traits | name.traits;
-    } while (*at == ',');
-    return *at == '}' ? at + 1 : NULL;
-}
-
-static position read_map(work *w, position at, unsigned depth, value *found) {
-    if (!w->distinct)
-        return read_members(w, at, depth, found, 0);
+/* A set of S, N or B, behind whose bracket `at` stands. */
+static position json_set(work *w, position at, unsigned kind, json *to) {
     size_t base = w->member_count;
-    at = read_members(w, at, depth, found, 1);
-    if (at && !sort_names(w->members + base, w->member_count - base))
+    *to->out++ = '[';
+    if (at < w->end && *at == ']') {
+        *to->out++ = ']';
+        return at + 1;
+    }
+    for (;; at++) {
+        piece text;
+        if (at >= w->end || *at != '"')
+            return NULL;
+        at = read_scalar(kind, at + 1, w->end, &text);
+        if (!at || at >= w->end || !push_member(w, text, NULL))
+            return NULL;
+        if (*at != ',')
+            break;
+    }
+    size_t count = w->member_count - base;
+    if (*at != ']' || !sort_set(kind, w->members + base, count))
         return NULL;
+    for (size_t number = 0; number < count; number++) {
+        if (number)
+            *to->out++ = ',';
+        if (!put_piece(w, to, &w->members[base + number].text, kind != KIND_N))
+            return NULL;
+    }
+    *to->out++ = ']';
     w->member_count = base;
-    return at;
-}
-
-static position read_literal(position at, position end, value *found) {
-    static const char truth[] = "\"BOOL\":true", falsehood[] = "\"BOOL\":false", nothing[] = "\"NULL\":true";
-    found->kind = KIND_BOOL;
-    found->start = at + 7;
-    if (end - at >= 12 && !memcmp(at, falsehood, 12))
-        return at + 12;
-    if (end - at < 11)
-        return NULL;
-    if (!memcmp(at, truth, 11))
-        return at + 11;
-    found->kind = KIND_NULL;
-    return memcmp(at, nothing, 11) ? NULL : at + 11;
-}
-
-static inline position read_content(work *w, position at, unsigned depth, value *found) {
-    position end = w->end;
-    piece text;
-    if (at[2] == '"') {
-        if (at[3] != ':')
-            return NULL;
-        switch (at[1]) {
-        case 'S': found->kind = KIND_S; at = read_string(at + 4, end, &text); break;
-        case 'N': found->kind = KIND_N; at = read_numeral(at + 4, end, &text); break;
-        case 'B': found->kind = KIND_B; at = read_base64(at + 4, end, &text); break;
-        case 'L': found->kind = KIND_L; found->start = at + 4; return read_list(w, at + 4, depth, found);
-        case 'M': found->kind = KIND_M; found->start = at + 4; return read_map(w, at + 4, depth, found);
-        default: return NULL;
-        }
-        if (!at)
-            return NULL;
-        found->start = text.start;
-        found->stop = text.stop;
-        found->traits = text.traits;
-        return at;
-    }
-    if (at[3] != '"')
-        return read_literal(at, end, found);
-    if (at[2] != 'S' || at[4] != ':')
-        return NULL;
-    switch (at[1]) {
-    case 'S': found->kind = KIND_SS; break;
-    case 'N': found->kind = KIND_NS; break;
-    case 'B': found->kind = KIND_BS; break;
-    default: return NULL;
-    }
-    found->start = at + 5;
-    return read_set(w, at + 5, found, 0);
-}
-
-/* Behind a value, at whose brace `at` stands: {"S":"..."} and so on. */
-static position read_value(work *w, position at, unsigned depth, value *found) {
-    position end = w->end;
-    /* The shortest is {"S":""}. */
-    if (end - at < 8 || at[0] != '{' || at[1] != '"' || depth > DEEPEST)
-        return NULL;
-    found->traits = 0;
-    found->stop = NULL;
-    at = read_content(w, at + 1, depth, found);
-    if (!at || at == end || *at != '}')
-        return NULL;
-    if (!found->stop)
-        found->stop = at;
     return at + 1;
 }
 
-static uint8_t *write_json(work *w, uint8_t *out, const value *given, unsigned depth);
+static position json_value(work *w, position at, unsigned depth, json *to);
 
-static uint8_t *write_list(work *w, uint8_t *out, const value *given, unsigned depth) {
-    value inner;
-    position at = given->start;
-    if (at[1] == ']')
-        return copied(out, at, given->stop, w->end);
-    *out++ = '[';
-    do {
-        at = read_value(w, at + 1, depth + 1, &inner);
-        if (!at || !(out = write_json(w, out, &inner, depth + 1)))
+/* A list, behind whose bracket `at` stands. */
+static position json_list(work *w, position at, unsigned depth, json *to) {
+    *to->out++ = '[';
+    if (at < w->end && *at == ']') {
+        *to->out++ = ']';
+        return at + 1;
+    }
+    for (;; at++) {
+        at = json_value(w, at, depth + 1, to);
+        if (!at || at >= w->end)
             return NULL;
-        *out++ = *at == ',' ? ',' : ']';
-    } while (*at == ',');
-    return out;
+        if (*at != ',')
+            break;
+        *to->out++ = ',';
+    }
+    *to->out++ = ']';
+    return *at == ']' ? at + 1 : NULL;
 }
 
-static uint8_t *write_map(work *w, uint8_t *out, const value *given, unsigned depth) {
-    value inner = {.traits = 0};
+/* A map, behind whose brace `at` stands; its members are written as they come, then put in order. */
+static position json_map(work *w, position at, unsigned depth, json *to) {
     size_t base = w->member_count;
-    if (!read_members(w, given->start, depth, &inner, 1))
-        return NULL;
-    size_t count = w->member_count - base;
-    if (!sort_names(w->members + base, count))
-        return NULL;
-    *out++ = '{';
-    for (size_t number = 0; number < count; number++) {
-        /* The stack may move while a value is written. */
-        member one = w->members[base + number];
-        if (number)
-            *out++ = ',';
-        out = json_string(out, one.text.start, one.text.stop, one.text.traits, w->end);
-        if (!out)
-            return NULL;
-        *out++ = ':';
-        if (!read_value(w, one.value, depth + 1, &inner) || !(out = write_json(w, out, &inner, depth + 1)))
-            return NULL;
+    uint8_t *start = to->out;
+    if (at < w->end && *at == '}') {
+        memcpy(to->out, "{}", 2);
+        to->out += 2;
+        return at + 1;
     }
-    *out++ = '}';
+    for (;; at++) {
+        piece name;
+        at = read_string(at, w->end, &name);
+        if (!at || at >= w->end || *at != ':' || !push_member(w, name, to->out))
+            return NULL;
+        *to->out++ = ',';
+        if (!put_piece(w, to, &name, 1))
+            return NULL;
+        *to->out++ = ':';
+        at = json_value(w, at + 1, depth + 1, to);
+        if (!at || at >= w->end)
+            return NULL;
+        if (*at != ',')
+            break;
+    }
+    if (*at != '}' || !put_in_order(w->members + base, w->member_count - base, to->out))
+        return NULL;
+    *start = '{';
+    *to->out++ = '}';
     w->member_count = base;
-    return out;
+    return at + 1;
 }
 
-static uint8_t *write_set(work *w, uint8_t *out, const value *given) {
-    value set = *given;
-    size_t base = w->member_count;
-    if (!read_set(w, given->start, &set, 1))
-        return NULL;
-    size_t count = w->member_count - base;
-    if (!sort_set(given->kind, w->members + base, count))
-        return NULL;
-    *out++ = '[';
-    for (size_t number = 0; number < count; number++) {
-        const piece *one = &w->members[base + number].text;
-        if (number)
-            *out++ = ',';
-        out = given->kind == KIND_NS ? copied(out, one->start, one->stop, w->end)
-                                     : json_string(out, one->start, one->stop, one->traits, w->end);
-        if (!out)
-            return NULL;
-    }
-    *out++ = ']';
-    w->member_count = base;
-    return out;
+/* What stands behind the tag, up to the value's closing brace, for the kinds that hold others. */
+static inline position json_nested(work *w, position at, unsigned kind, unsigned depth, json *to) {
+    return kind == KIND_L   ? json_list(w, at, depth, to)
+           : kind == KIND_M ? json_map(w, at, depth, to)
+                            : json_set(w, at, kind - KIND_SS, to);
 }
 
-/* A value as JSON: never longer than it is in wire form. NULL where it cannot be written as plainly as that. */
-static uint8_t *write_json(work *w, uint8_t *out, const value *given, unsigned depth) {
-    switch (given->kind) {
-    case KIND_S:
-    case KIND_B:
-        return json_string(out, given->start, given->stop, given->traits, w->end);
-    case KIND_N:
-    case KIND_BOOL:
-        return copied(out, given->start, given->stop, w->end);
-    case KIND_NULL:
-        memcpy(out, "null", 4);
-        return out + 4;
-    case KIND_L:
-        return write_list(w, out, given, depth);
-    case KIND_M:
-        return write_map(w, out, given, depth);
-    default:
-        return write_set(w, out, given);
+/* A value, at whose brace `at` stands: {"S":"..."} and so on. Writes no more than it has read. */
+static position json_value(work *w, position at, unsigned depth, json *to) {
+    position end = w->end;
+    if (end - at < 8 || depth > DEEPEST)
+        return NULL;
+    unsigned kind = kind_of(word_at(at));
+    if (kind == NO_KIND)
+        return NULL;
+    at += tags[kind].size;
+    if (kind <= KIND_B) {
+        piece text;
+        at = read_scalar(kind, at, end, &text);
+        if (!at || !put_piece(w, to, &text, kind != KIND_N))
+            return NULL;
+    } else if (kind <= KIND_NULL) {
+        position literal = at;
+        at = read_literal(kind, at, end);
+        if (!at)
+            return NULL;
+        if (kind == KIND_NULL)
+            memcpy(to->out, "null", 4);
+        else
+            memcpy(to->out, literal, (size_t)(at - literal));
+        to->out += at - literal;
+    } else {
+        at = json_nested(w, at, kind, depth, to);
+        if (!at)
+            return NULL;
     }
+    return at < end && *at == '}' ? at + 1 : NULL;
+}
+
+/* The value of an attribute, at whose brace `at` stands. What is nested is written to the work's own memory. */
+static inline position read_value(work *w, position at, value *found) {
+    position end = w->end;
+    if (end - at < 8)
+        return NULL;
+    uint64_t word = word_at(at);
+    unsigned kind = found->kind;
+    if (!begins(word, kind) && (kind = kind_of(word)) == NO_KIND)
+        return NULL;
+    found->kind = kind;
+    found->wire = at;
+    at += tags[kind].size;
+    if (kind == KIND_S && w->quotes == 2) {
+        at = read_cell(at, end, &found->text);
+    } else if (kind <= KIND_B) {
+        at = read_scalar(kind, at, end, &found->text);
+    } else if (kind <= KIND_NULL) {
+        found->text.start = at;
+        found->text.stop = at = read_literal(kind, at, end);
+        found->text.traits = 0;
+    } else {
+        json to = {w->nested, 0, w->quotes};
+        found->text.start = to.out;
+        at = json_nested(w, at, kind, 0, &to);
+        found->text.stop = w->nested = to.out;
+        found->text.traits = to.traits;
+    }
+    if (!at || at >= end || *at != '}')
+        return NULL;
+    found->behind = at + 1;
+    return at + 1;
 }
 #endif

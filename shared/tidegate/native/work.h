@@ -8,17 +8,19 @@
 
 enum kind { KIND_S, KIND_N, KIND_B, KIND_BOOL, KIND_NULL, KIND_L, KIND_M, KIND_SS, KIND_NS, KIND_BS };
 
-/* A value in wire form. The content is what stands behind the tag's colon; of S, N and B only what is between quotes. */
+/* A value of an attribute. */
 typedef struct {
-    position start, stop;
-    unsigned traits; /* of all strings in it */
-    enum kind kind;
+    /* S, N, B: what is between the quotes. BOOL, NULL: the literal. Others: JSON in the work's own memory. */
+    piece text;
+    position wire, behind; /* the value in wire form, as it stands in the input */
+    unsigned kind;
 } value;
 
-/* A member of a set, or of a map with the place of its value. */
+/* A member of a set, or of a map with where it was written. */
 typedef struct {
     piece text;
-    position value;
+    uint8_t *json;
+    size_t json_size;
 } member;
 
 enum { SHOWN = 1, OTHER = 2 };
@@ -28,6 +30,7 @@ typedef struct {
     position name;
     size_t size;
     uint64_t head, head_mask; /* the name's first eight bytes */
+    uint64_t tail;            /* the last eight of a longer one */
     uint64_t item;            /* the number of the last item that has it */
     uint32_t next;            /* what followed it there */
     unsigned roles;
@@ -38,7 +41,9 @@ typedef struct {
 
 typedef struct {
     position begin, end; /* of the input */
-    int distinct;        /* whether nested maps are checked for double names while they are read */
+    uint8_t *memory;     /* for the item's nested values as JSON, at most twice the item, and as much for sorting */
+    uint8_t *nested;     /* where the next one goes */
+    int quotes;          /* how many times each quote in them is written */
     unsigned unknown_roles;
     uint64_t item; /* the number of the item that is being read, from 1 on */
     attribute *attributes;
@@ -121,6 +126,7 @@ static uint32_t add_attribute(work *w, position name, size_t size, unsigned role
     one->size = size;
     one->head = first_bytes(name, size);
     one->head_mask = low_bytes(size);
+    one->tail = size > 8 ? word_at(name + size - 8) : 0;
     one->roles = roles;
     one->next = number;
     if (!table_put(w, number))
@@ -137,8 +143,11 @@ static inline int has_name(const attribute *one, position name, size_t size) {
 static inline int stands_at(const attribute *one, position at, position end) {
     if (end - at < 8 || (size_t)(end - at) <= one->size)
         return 0;
-    return (word_at(at) & one->head_mask) == one->head && at[one->size] == '"' &&
-           (one->size <= 8 || !memcmp(at + 8, one->name + 8, one->size - 8));
+    if ((word_at(at) & one->head_mask) != one->head || at[one->size] != '"')
+        return 0;
+    if (one->size <= 8)
+        return 1;
+    return word_at(at + one->size - 8) == one->tail && (one->size <= 16 || !memcmp(at, one->name, one->size));
 }
 
 /* The attribute of this name, added where it is new; NOWHERE as more_attributes has it. */
@@ -155,7 +164,7 @@ static uint32_t attribute_of(work *w, position name, size_t size) {
 }
 
 /* Puts one on the stack of members. 0 where there is no memory. */
-static int push_member(work *w, piece text, position value) {
+static int push_member(work *w, piece text, uint8_t *json) {
     if (w->member_count == w->member_room) {
         size_t room = w->member_room ? 2 * w->member_room : 64;
         member *members = realloc(w->members, room * sizeof *members);
@@ -164,11 +173,12 @@ static int push_member(work *w, piece text, position value) {
         w->members = members;
         w->member_room = room;
     }
-    w->members[w->member_count++] = (member){text, value};
+    w->members[w->member_count++] = (member){text, json, 0};
     return 1;
 }
 
 static void end_work(work *w) {
+    free(w->memory);
     free(w->attributes);
     free(w->table);
     free(w->order);
