@@ -7,11 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tidegate.native.library import Library, Room
+from tidegate.native.library import SHORT_OF_NAMES, SHORT_OF_OUT, SHORT_OF_RECORDS, Library, Outcome, Room
+
+_SHORT = frozenset({SHORT_OF_OUT, SHORT_OF_RECORDS, SHORT_OF_NAMES})
 
 
 class ExactLibrary(Library):
-    """Copies each input and output to memory from malloc, which a sanitizer surrounds with red zones."""
+    """Gives each input and output memory of its own from malloc, which a sanitizer surrounds with red zones.
+
+    Outputs begin far too small and grow by little until the library says that they suffice: so it writes close to
+    their ends, and is stopped at any point before.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -25,13 +31,51 @@ class ExactLibrary(Library):
     def _with_exact_buffers(self, function: Callable[..., None]) -> Callable[..., None]:
         def exactly(plan: Any, body: bytes, *rest: Any) -> None:
             *numbers, room, outcome = rest
-            source, out = self._malloc(len(body)), self._malloc(room.out_size)
+            source = self._malloc(len(body))
             ctypes.memmove(source, body, len(body))
-            exact = Room.from_buffer_copy(room)
-            exact.out = out
-            function(plan, source, *numbers, exact, outcome)
-            ctypes.memmove(room.out, out, outcome.size)
+            sizes = _Sizes(room)
+            while not self._tried(sizes, plan, lambda exact: function(plan, source, *numbers, exact, outcome), outcome):
+                sizes.grow(outcome.status)
             self._free(source)
-            self._free(out)
 
         return exactly
+
+    def _tried(self, sizes: _Sizes, plan: Any, call: Callable[[Room], None], outcome: Outcome) -> bool:
+        """Whether it was the last call; what that one wrote is in the caller's room then."""
+        wanted = sizes.bytes(plan.contents.key_count, plan.contents.column_count)
+        blocks = {name: self._malloc(size) for name, size in wanted.items()}
+        call(Room(**blocks, out_size=sizes.out, records=sizes.records, name_count=sizes.names))
+        last = outcome.status not in _SHORT or sizes.at_most(outcome.status)
+        if last:
+            written = {**wanted, "out": outcome.size}
+            for name, block in blocks.items():
+                ctypes.memmove(getattr(sizes.room, name), block, written[name])
+        for block in blocks.values():
+            self._free(block)
+        return last
+
+
+class _Sizes:
+    """Of the outputs, up to those of the caller's room."""
+
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self.out, self.records, self.names = 0, 0, 0
+
+    def bytes(self, keys: int, columns: int) -> dict[str, int]:
+        number = 8 * self.records
+        tables = {"ends": number, "times": number, "keys": 2 * keys * number, "kinds": 8 * columns}
+        return {"out": self.out, **tables, "names": 16 * self.names}
+
+    def grow(self, status: int) -> None:
+        if status == SHORT_OF_OUT:
+            self.out = min(self.out + self.out // 4 + 400, self.room.out_size)
+        elif status == SHORT_OF_RECORDS:
+            self.records = min(2 * self.records + 1, self.room.records)
+        else:
+            self.names = min(2 * self.names + 1, self.room.name_count)
+
+    def at_most(self, status: int) -> bool:
+        if status == SHORT_OF_OUT:
+            return self.out == self.room.out_size
+        return (self.records == self.room.records) if status == SHORT_OF_RECORDS else self.names == self.room.name_count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,8 +50,10 @@ class Result:
         )
 
 
-_RAISED = (ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError, MemoryError)
-"""By the Python path for bodies that are no answer of DynamoDB's; MemoryError for exponents of many digits."""
+_RAISED = (ValueError, LookupError, TypeError, AttributeError, RecursionError, ArithmeticError)
+"""By the Python path for bodies that are no answer of DynamoDB's."""
+_HUGE = re.compile(r"[eE]\+?\d{4}")
+"""In a time: a number that DynamoDB cannot hold, and that Python would write out with all its digits."""
 
 
 class NotPlainError(Exception):
@@ -63,6 +66,8 @@ def page_result(body: bytes, items: ItemSpec, rows: RowSpec | None, low: int, hi
     try:
         answer = answer_of(body)
         listed: Sequence[Mapping[str, AttributeValue]] = answer["Items"]
+        if any(_HUGE.search(str(item.get(items.time))) for item in listed):
+            raise NotPlainError
         timed = [(sieve.millis(item), item) for item in listed]
         outcomes = [sieve.of_window(i, millis) for millis, i in timed if sieve.within(i, millis, low, high)]
     except _RAISED as error:

@@ -26,8 +26,8 @@ from tidegate.native.library import (
 )
 from tidegate.native.plan import ItemSpec, PreparedPlan, RowSpec, plan_of_lines, plan_of_pages
 
-_LARGEST: Final = 1 << 30
-"""Bytes of output beyond which a page is left to the reference; a page has 16 MB at most."""
+_MOST_TRIES: Final = 10
+"""Each with larger buffers, up to 512 times the first, which is nearly always enough."""
 _SMALLEST_TIME, _LARGEST_TIME = -(1 << 63), (1 << 63) - 1
 
 WireKey: TypeAlias = dict[str, dict[str, Any]]
@@ -118,7 +118,7 @@ class Transcoder:
         out_size = int(len(body) * self._bytes_per_byte) + plan.fixed + 4096
         records = int(len(body) * self._records_per_byte) + 64
         names = self._names
-        while out_size <= _LARGEST:
+        for _ in range(_MOST_TRIES):
             buffers = _Buffers(plan, out_size, records, names)
             outcome = Outcome()
             call(plan, buffers.room, outcome)
