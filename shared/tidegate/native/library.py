@@ -56,6 +56,9 @@ class Plan(ctypes.Structure):
 class Room(ctypes.Structure):
     """`room` in call.h."""
 
+    out_size: int
+    records: int
+    name_count: int
     _fields_ = (
         ("out", ctypes.c_void_p),
         ("out_size", ctypes.c_int64),

@@ -123,17 +123,26 @@ static position read_count(position at, position end, int64_t *count) {
     return at == digits || (*digits == '0' && at - digits > 1) ? NULL : at;
 }
 
-/* Behind a key, at whose brace `at` stands; Python reads it again. */
+/* Behind a key, whose values are S, N or B, and at whose brace `at` stands; Python reads it again. */
 static position read_last_key(call *c, position at) {
-    json to = {c->work.memory, 0, 1};
-    if (at >= c->work.end || *at != '{')
+    position start = at, end = c->work.end;
+    value found = {.kind = KIND_S};
+    piece name;
+    if (at >= end || *at != '{')
         return NULL;
-    position behind = json_map(&c->work, at + 1, DEEPEST - 1, &to);
-    if (!behind || behind - at < 3)
+    do {
+        at = read_string(at + 1, end, &name);
+        if (!at || at >= end || *at != ':')
+            return NULL;
+        at = read_value(&c->work, at + 1, &found);
+        if (!at || at >= end || found.kind > KIND_B)
+            return NULL;
+    } while (*at == ',');
+    if (*at != '}')
         return NULL;
-    c->outcome->last_key = at - c->work.begin;
-    c->outcome->last_key_size = behind - at;
-    return behind;
+    c->outcome->last_key = start - c->work.begin;
+    c->outcome->last_key_size = at + 1 - start;
+    return at + 1;
 }
 
 /* Behind any JSON of objects and short numbers: what ConsumedCapacity is made of. */

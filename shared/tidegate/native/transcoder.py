@@ -28,6 +28,9 @@ from tidegate.native.plan import ItemSpec, PreparedPlan, RowSpec, plan_of_lines,
 
 _MOST_TRIES: Final = 10
 """Each with larger buffers, up to 512 times the first, which is nearly always enough."""
+_TELLING: Final = 1 << 16
+"""Bytes from which on a page tells what the next ones will be like."""
+_MOST_BYTES_PER_BYTE: Final = 4.0
 _SMALLEST_TIME, _LARGEST_TIME = -(1 << 63), (1 << 63) - 1
 
 WireKey: TypeAlias = dict[str, dict[str, Any]]
@@ -114,30 +117,33 @@ class Transcoder:
     def _transcribed(
         self, plan: PreparedPlan, body: bytes, call: Callable[[PreparedPlan, Room, Outcome], None], *, timed: bool
     ) -> Rows | Refusal:
-        """Calls until the buffers are large enough. What was learnt of their size is kept for the next page."""
+        """Calls until the buffers are large enough."""
         out_size = int(len(body) * self._bytes_per_byte) + plan.fixed + 4096
         records = int(len(body) * self._records_per_byte) + 64
         names = self._names
-        for _ in range(_MOST_TRIES):
+        outcome = Outcome()
+        for tries in range(_MOST_TRIES):
             buffers = _Buffers(plan, out_size, records, names)
-            outcome = Outcome()
             call(plan, buffers.room, outcome)
-            match outcome.status:
-                case status if status == DONE:
-                    return buffers.rows(plan, outcome, body, timed=timed)
-                case status if status == SHORT_OF_OUT:
-                    out_size *= 2
-                    self._bytes_per_byte = max(self._bytes_per_byte, min(out_size / len(body), 8.0))
-                case status if status == SHORT_OF_RECORDS:
-                    records *= 4
-                    self._records_per_byte = max(self._records_per_byte, records / len(body))
-                case status if status == SHORT_OF_NAMES:
-                    names *= 4
-                case status if status == OTHER_COLUMN:
-                    return Refusal.OTHER_COLUMN
-                case _:
-                    return Refusal.UNEXPECTED
-        return Refusal.UNEXPECTED
+            if outcome.status == SHORT_OF_OUT:
+                out_size *= 2
+            elif outcome.status == SHORT_OF_RECORDS:
+                records *= 4
+            elif outcome.status == SHORT_OF_NAMES:
+                names *= 4
+            else:
+                break
+        if outcome.status != DONE:
+            return Refusal.OTHER_COLUMN if outcome.status == OTHER_COLUMN else Refusal.UNEXPECTED
+        if tries and len(body) >= _TELLING:
+            self._learn(out_size / len(body), 1.25 * outcome.count / len(body), names)
+        return buffers.rows(plan, outcome, body, timed=timed)
+
+    def _learn(self, bytes_per_byte: float, records_per_byte: float, names: int) -> None:
+        """Keeps what sufficed, so that the next page takes one call. Of two threads either may win."""
+        self._bytes_per_byte = max(self._bytes_per_byte, min(bytes_per_byte, _MOST_BYTES_PER_BYTE))
+        self._records_per_byte = max(self._records_per_byte, records_per_byte)
+        self._names = max(self._names, names)
 
 
 class _Buffers:

@@ -71,12 +71,17 @@ static uint64_t first_bytes(position name, size_t size) {
     return head;
 }
 
+static inline uint64_t mixed(uint64_t hash) {
+    hash = (hash ^ hash >> 32) * UINT64_C(0x9E3779B97F4A7C15);
+    hash = (hash ^ hash >> 29) * UINT64_C(0xBF58476D1CE4E5B9);
+    return hash ^ hash >> 32;
+}
+
 static uint32_t hashed(position name, size_t size) {
     uint64_t hash = size;
     for (; size > 8; name += 8, size -= 8)
-        hash = (hash ^ word_at(name)) * UINT64_C(0x9E3779B97F4A7C15), hash ^= hash >> 29;
-    hash = (hash ^ first_bytes(name, size)) * UINT64_C(0x9E3779B97F4A7C15);
-    return (uint32_t)(hash >> 32);
+        hash = mixed(hash ^ word_at(name));
+    return (uint32_t)mixed(hash ^ first_bytes(name, size));
 }
 
 static int table_put(work *w, uint32_t number) {
