@@ -130,6 +130,7 @@ static position read_last_key(call *c, position at) {
     piece name;
     if (at >= end || *at != '{')
         return NULL;
+    c->work.nested = c->work.memory;
     do {
         at = read_string(at + 1, end, &name);
         if (!at || at >= end || *at != ':')

@@ -131,7 +131,7 @@ def test_bounds_are_half_open_and_may_be_beyond_what_64_bits_hold() -> None:
 
 
 def test_identities_can_be_asked_for_from_any_record_on() -> None:
-    found = [{"id": {"S": 'a"é'}, "n": {"N": "1.50"}}, {"id": {"B": b"\xff"}, "n": {"N": "2"}}]
+    found: list[Item] = [{"id": {"S": 'a"é'}, "n": {"N": "1.50"}}, {"id": {"B": b"\xff"}, "n": {"N": "2"}}]
     body = body_of([{**one, "at": {"N": "1"}} for one in found])
     rows = transcribed(body, rows_of("CSV", "id"), ItemSpec(("id", "n"), "at", "epochMillis", None))
     assert rows.identities() == [('a"é', "1.50"), ("/w==", "2")]
@@ -206,6 +206,13 @@ def test_anything_behind_a_page_refuses_it() -> None:
     assert refused(body + b"\n")
     assert refused(body + body)
     assert refused(b"")
+
+
+def test_the_last_key_holds_only_what_keys_can_hold_wherever_it_stands() -> None:
+    for value in (b'{"L":[{"S":"x"}]}', b'{"BS":["AA=="]}', b'{"BOOL":true}'):
+        assert refused(b'{"LastEvaluatedKey":{"a":%b},"Count":0,"Items":[]}' % value)
+    rows = transcribed(b'{"LastEvaluatedKey":{"a":{"N":"1"}},"Count":0,"Items":[]}', None)
+    assert (rows.last_key, rows.count, rows.first_millis) == ({"a": {"N": "1"}}, 0, None)
 
 
 def test_a_page_whose_rows_are_many_times_as_long_is_written_all_the_same() -> None:
