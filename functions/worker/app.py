@@ -51,6 +51,10 @@ def _work(record: Mapping[str, Any], context: LambdaContext) -> Verdict:
     verdict = made.engine().work(task, message, lambda: context.get_remaining_time_in_millis() / 1000)
     logger.info("message worked on", extra={"acknowledged": verdict.acknowledge, "note": verdict.note})
     metrics.add_metric(name="MessagesReturned", unit=MetricUnit.Count, value=int(not verdict.acknowledge))
+    pages, by_reference = made.pages.take()
+    if pages:
+        metrics.add_metric(name="PagesRead", unit=MetricUnit.Count, value=pages)
+        metrics.add_metric(name="PagesByReference", unit=MetricUnit.Count, value=by_reference)
     if verdict.ended is State.FAILED:
         metrics.add_metric(name="OperationsFailed", unit=MetricUnit.Count, value=1)
     if verdict.ended is State.SUCCEEDED:

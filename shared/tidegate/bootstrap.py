@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from tidegate.settings import Settings
 from tidegate.sources import Source, source_of
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
+from tidegate.transcoding import PageCounts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -80,6 +81,7 @@ class Stack:
     ledger: Ledger
     objects: Objects
     clock: Callable[[], datetime]
+    pages: PageCounts = field(default_factory=PageCounts)
 
     @classmethod
     def of(cls, settings: Settings, made: AWSClients | None = None, clock: Callable[[], datetime] = utc_now) -> Stack:
@@ -158,7 +160,7 @@ class Stack:
         return Engine(
             ledger=self.ledger,
             objects=self.objects,
-            kinds={Kind.EXPORT: ExportKind(self.ledger, self.objects, self.source_of, self.clock)},
+            kinds={Kind.EXPORT: ExportKind(self.ledger, self.objects, self.source_of, self.clock, self.pages)},
             clock=self.clock,
             owner=uuid.uuid4().hex,
             give_up_after=timedelta(seconds=self.settings.give_up_after_seconds),

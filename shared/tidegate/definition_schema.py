@@ -74,7 +74,7 @@ class Format(Strict):
     """How records become bytes."""
 
     type: Literal["CSV", "JSON", "JSONL"] = FORMAT_DEFAULTS["type"]
-    compression: Literal["gzip", "none"] = FORMAT_DEFAULTS["compression"]
+    compression: Literal["gzip", "zstd", "none"] = FORMAT_DEFAULTS["compression"]
     formula_guard: bool = Field(
         default=FORMAT_DEFAULTS["formulaGuard"],
         alias="formulaGuard",

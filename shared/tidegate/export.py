@@ -38,6 +38,7 @@ from tidegate.sources import Source
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
 from tidegate.store.pairs import Head, lost
+from tidegate.transcoding import PageCounts, transcoding
 from tidegate.window import resolve
 from tidegate.write import Written
 
@@ -55,6 +56,7 @@ class ExportKind:
     objects: Objects
     source_of: Callable[[Definition], Source]
     clock: Callable[[], datetime]
+    pages: PageCounts
 
     def begin(self, claim: Claim) -> ExportJob:
         """Make the job for a claimed operation."""
@@ -131,7 +133,14 @@ class ExportJob:
         """Source, look-back and writer, all where the reading stands."""
         kind = self.kind
         opening = Opening(
-            kind.ledger, kind.objects, kind.source_of, self.operation, self.lease, self.params, self.definition
+            kind.ledger,
+            kind.objects,
+            kind.source_of,
+            self.operation,
+            self.lease,
+            self.params,
+            self.definition,
+            transcoding(kind.pages),
         )
         if stored is not None and (stored.lookback is not None) != opening.looks_back(reading.window):
             return self._open(self._fresh(reading), None)  # a version that did not look back has made this checkpoint

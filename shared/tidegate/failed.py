@@ -59,7 +59,7 @@ def finished(groups: Sequence[FailedRecords], directory: str, pieces: Pieces) ->
     count = sum(group.count for group in groups)
     if not count:
         return None
-    stream = PartStream(pieces, gzip=False)
+    stream = PartStream(pieces)
     for chunk in _chunks(groups, pieces):
         stream.write(chunk)
     stored = stream.finish()

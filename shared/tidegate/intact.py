@@ -9,6 +9,7 @@ damaged answer on as a good one. The bodies of S3's objects are checked by botoc
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+TAKEN_BODY = "TidegateBody"
+"""Where a parsed answer has its body, if somebody took that before it was parsed."""
 _DAMAGED_STATUS = 500
 
 
@@ -32,9 +35,16 @@ def require_intact(client: DynamoDBClient | S3Client | SQSClient) -> None:
     client.meta.events.register_first(f"needs-retry.{service}", _retry_what_was_doubted)
 
 
-def _doubt(response_dict: dict[str, Any], operation_model: Any, **_: object) -> None:
+def _doubt(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], operation_model: Any, **_: object
+) -> None:
     """Before botocore parses an answer: a damaged one is as good as none."""
-    if not _is_intact(response_dict, operation_model.http.get("method", "POST")):
+    if (taken := customized_response_dict.get(TAKEN_BODY)) is not None:
+        # Its checksum is for botocore to compare, and for whoever took it; doing it here too costs more than the rest.
+        intact = _is_complete(response_dict["headers"], taken)
+    else:
+        intact = _is_intact(response_dict, operation_model.http.get("method", "POST"))
+    if not intact:
         logger.warning("an answer of AWS arrived damaged", extra={"call": operation_model.name})
         response_dict.update(status_code=_DAMAGED_STATUS, body=b"")
 
@@ -43,8 +53,18 @@ def _is_intact(response: dict[str, Any], method: str) -> bool:
     headers, body = response["headers"], response["body"]
     if not isinstance(body, bytes) or method == "HEAD":
         return True
-    length, checksum = headers.get("content-length"), headers.get("x-amz-crc32")
-    return (length is None or int(length) == len(body)) and (checksum is None or int(checksum) == crc32(body))
+    return _is_complete(headers, body) and has_true_checksum(headers, body)
+
+
+def _is_complete(headers: Mapping[str, str], body: bytes) -> bool:
+    length = headers.get("content-length")
+    return length is None or int(length) == len(body)
+
+
+def has_true_checksum(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether an answer of DynamoDB is what was sent, as far as its checksum tells; one without is taken as it is."""
+    checksum = headers.get("x-amz-crc32")
+    return checksum is None or int(checksum) == crc32(body)
 
 
 def _retry_what_was_doubted(response: tuple[Any, dict[str, Any]] | None, **_: object) -> None:

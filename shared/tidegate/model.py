@@ -168,7 +168,7 @@ class ColumnSpec:
 
 @dataclass(frozen=True, slots=True)
 class FormatSpec:
-    """How records become bytes: `type` CSV, JSON or JSONL; `compression` gzip or none."""
+    """How records become bytes: `type` CSV, JSON or JSONL; `compression` gzip, zstd or none."""
 
     type: str = "CSV"
     compression: str = "gzip"

@@ -24,6 +24,7 @@ from tidegate.sources import Ask, Source, time_unit_of
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
 from tidegate.store.pairs import Head, Lease, Memory
+from tidegate.transcoding import Transcoding
 from tidegate.write import PartWriter
 
 
@@ -42,6 +43,7 @@ class Opening:
     lease: Lease
     params: ExportParams
     definition: Definition
+    transcoding: Transcoding | None
 
     def open(self, reading: Reading, stored: Stored | None, head: Head | None) -> Live:
         """The reading in this process, as fresh or as `stored` describes it. `head` is the link that it follows.
@@ -58,6 +60,7 @@ class Opening:
             self.objects,
             names,
             stored.writer if stored else None,
+            self.transcoding,
         )
         return Live(reading, writer, iter(()) if reading.finished else self._pages(source, reading, late), late)
 
@@ -73,11 +76,11 @@ class Opening:
         study, tables = self.lease.pair.study, self.params.tables
 
         def pages_of(window: Window, cursor: JSON | None) -> Generator[Page, None, None]:
-            return read(source, Ask(study, window), cursor, self.definition, tables)
+            return read(source, Ask(study, window, transcoding=self.transcoding), cursor, self.definition, tables)
 
         if late is not None:
             return late.pages(pages_of, reading.cursor)
-        ask = Ask(study, reading.window, self._planned_keys())
+        ask = Ask(study, reading.window, self._planned_keys(), self.transcoding)
         return read(source, ask, reading.cursor, self.definition, tables)
 
     def _planned_keys(self) -> list[tuple[str, ...]] | None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from binascii import Error as NoBase64
-from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 from tidegate.formats.wire import (
     MALFORMED,
@@ -16,10 +14,8 @@ from tidegate.formats.wire import (
     base64_text,
     nested_too_deeply,
 )
-from tidegate.model import Record
-
-_BINARY: Final = "b64"
-_BINARY_BEGINS: Final = b'"b64":"'
+from tidegate.model import AttributeValue, Record
+from tidegate.wire_json import decoded
 
 
 def packed(record: Record) -> bytes:
@@ -29,8 +25,14 @@ def packed(record: Record) -> bytes:
     """
     try:
         "".join(record.values)  # names that are no text: JSON would make some of them
-        line = _encode((record.key, record.values)).encode() + b"\n"
+        try:
+            line = _encode_text((record.key, record.values)).encode() + b"\n"
+            binary = b'"B"' in line or b'"BS"' in line
+        except TypeError:
+            line = _encode((record.key, record.values)).encode() + b"\n"
+            binary = True
         fine = line.count(b"{") <= MOST_NESTED or not any(map(nested_too_deeply, record.values.values()))
+        fine = fine and (not binary or all(map(_is_typed, record.values.values())))
     except MALFORMED:
         fine = False
     if not fine:
@@ -41,29 +43,26 @@ def packed(record: Record) -> bytes:
 
 def unpacked(lines: bytes) -> list[Record]:
     """The records of these lines, without their times."""
-    return [Record(tuple(key), None, values) for key, values in map(_decoded, lines.splitlines())]
+    return [Record(tuple(key), None, values) for key, values in map(decoded, lines.splitlines())]
 
 
-def _decoded(line: bytes) -> Any:
-    # Most records have no binary; looking into every map of theirs would take longer than all the rest.
-    return json.loads(line, object_hook=_with_binary) if _BINARY_BEGINS in line else json.loads(line)
+def _is_typed(value: AttributeValue) -> bool:
+    """Whether binary is where a value's kind says so and nowhere else; as text it would come back changed."""
+    waiting = [value]
+    for inner in waiting:
+        ((kind, raw),) = inner.items()
+        if kind in ("L", "M"):
+            waiting += raw if kind == "L" else raw.values()
+        elif kind in _MEMBERS:
+            held = raw if kind.endswith("S") and len(kind) > 1 else (raw,)
+            if not all(isinstance(one, _MEMBERS[kind]) for one in held):
+                return False
+    return True
 
 
-def _with_binary(members: dict[str, Any]) -> Any:
-    if len(members) == 1:
-        ((name, text),) = members.items()
-        if name == _BINARY and isinstance(text, str):
-            try:
-                return a2b_base64(text)
-            except NoBase64:  # a value of this kind, which the wire form does not know; nothing of ours
-                return members
-    return members
-
-
-def _marked(value: object) -> Mapping[str, str]:
-    """Binary wherever it stands, so that each value comes back as it was, and a wrong one is still found wrong."""
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return {_BINARY: base64_text(bytes(value))}
+def _binary_as_text(value: object) -> str:
+    if isinstance(value, _BINARY):
+        return base64_text(bytes(value))
     raise TypeError(type(value).__name__)
 
 
@@ -75,7 +74,7 @@ def _unpackable(record: Record) -> Iterator[tuple[str, str]]:
             yield str(name), "has a name that is not Unicode text"
         try:
             _encode(value).encode()
-            fine = not nested_too_deeply(value)
+            fine = _is_typed(value) and not nested_too_deeply(value)
         except UnicodeEncodeError:
             yield name, "holds half of a surrogate pair, which is not Unicode text"
             continue
@@ -85,6 +84,13 @@ def _unpackable(record: Record) -> Iterator[tuple[str, str]]:
             yield name, NOT_WIRE_FORM
 
 
+_BINARY: Final = (bytes, bytearray, memoryview)
+_TEXT: Final = (str,)
+_MEMBERS: Final[Mapping[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("S", "N", "SS", "NS"), _TEXT),
+    **dict.fromkeys(("B", "BS"), _BINARY),
+}
+_encode_text: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, ensure_ascii=False).encode
 _encode: Final = json.JSONEncoder(
-    separators=(",", ":"), check_circular=False, ensure_ascii=False, default=_marked
+    separators=(",", ":"), check_circular=False, ensure_ascii=False, default=_binary_as_text
 ).encode

@@ -9,17 +9,19 @@ the table's records alone, in their order.
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 
-from tidegate.columns import ColumnOrder, named, selected
+from tidegate.columns import named, selected
 from tidegate.errors import FatalError
 from tidegate.failed import FailedRecords
-from tidegate.formats import Column, Format, UnwritableValueError
-from tidegate.model import JSON, Definition, FailedRecord, JSONObject, Part, Record
+from tidegate.formats import Column, UnwritableValueError
+from tidegate.model import JSON, FailedRecord, JSONObject, Part, Record
+from tidegate.openpart import OpenPart, Plan
 from tidegate.packing import packed, unpacked
 from tidegate.partnames import part_key
-from tidegate.pieces import PartStream, Pieces, Spool, Tails, part_json, part_of
+from tidegate.pieces import PartStream, Spool, Tails, part_json, part_of
+from tidegate.transcoding import RawPage, Refusal, Rows
 
 DISCOVERY_RECORDS = 10_000
 DISCOVERY_BYTES = 8 << 20
@@ -27,75 +29,12 @@ _BATCH = 500
 UNWRITABLE = "UNWRITABLE_VALUE"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What all tables of an operation have in common."""
-
-    definition: Definition
-    directory: str
-    format: Format
-    order: ColumnOrder
-    pieces: Pieces
-    max_records: int
-    max_bytes: int
-
-    @property
-    def gzip(self) -> bool:
-        """Whether parts are compressed."""
-        return self.definition.format.compression == "gzip"
-
-    @property
-    def extension(self) -> str:
-        """Of the parts' names: csv.gz, or csv without compression."""
-        return f"{self.format.extension}.gz" if self.gzip else self.format.extension
-
-
-@dataclass(slots=True)
-class _OpenPart:
-    """A part that is being written. `names` is None while its columns are still being found out."""
-
-    number: int
-    stream: PartStream
-    names: tuple[str, ...] | None = None
-    known: frozenset[str] = frozenset()
-    records: int = 0
-    waiting: Spool = field(default_factory=Spool)
-    waiting_records: int = 0
-    seen: set[str] = field(default_factory=set)
-
-    def state(self, tails: list[bytes | bytearray]) -> JSON:
-        return {
-            "number": self.number,
-            "names": self.names,
-            "records": self.records,
-            "waitingRecords": self.waiting_records,
-            "seen": sorted(self.seen),
-            "waiting": self.waiting.state(tails),
-            "stream": self.stream.state(tails),
-        }
-
-    @classmethod
-    def restored(cls, plan: Plan, state: JSONObject, tails: Tails) -> _OpenPart:
-        names = None if state["names"] is None else tuple(state["names"])
-        waiting = Spool.restored(state["waiting"], tails)
-        return cls(
-            number=state["number"],
-            stream=PartStream.restored(state["stream"], tails, plan.pieces, gzip=plan.gzip),
-            names=names,
-            known=frozenset(names or ()),
-            records=state["records"],
-            waiting=waiting,
-            waiting_records=state["waitingRecords"],
-            seen=set(state["seen"]),
-        )
-
-
 class TableWriter:
     """Turns one table's records into parts; at most one part is open at a time."""
 
     def __init__(self, plan: Plan, table: str) -> None:
         self._plan = plan
-        self._part: _OpenPart | None = None
+        self._part: OpenPart | None = None
         self._kinds: dict[str, set[str]] = {}
         self._begun = 0
         self._written = 0
@@ -115,6 +54,17 @@ class TableWriter:
             else:
                 start = self._emit(part, part.names, records, start)
 
+    def write_raw(self, page: RawPage) -> None:
+        """Adds a page's records in their order, as `write` does, without making objects of them where possible."""
+        start = 0
+        while start < len(page):
+            part = self._part or self._begin()
+            taken = self._pack(part, page, start) if part.names is None else self._transcode(part, page, start)
+            if taken is None:
+                self.write(page[start:])
+                return
+            start += taken
+
     def close(self) -> None:
         """Ends the open part, if there is one; the next record starts another."""
         while self._part is not None and self._part.names is None and self._part.waiting_records:
@@ -124,7 +74,7 @@ class TableWriter:
 
     def write_header_only(self) -> None:
         """Makes one part without a record."""
-        part = _OpenPart(self._next_number(), PartStream(self._plan.pieces, gzip=self._plan.gzip))
+        part = OpenPart(self._next_number(), PartStream(self._plan.pieces, self._plan.compression))
         self._name_columns(part)
         self._end(part)
 
@@ -144,17 +94,18 @@ class TableWriter:
         self._begun += 1
         return self._begun
 
-    def _begin(self) -> _OpenPart:
-        part = _OpenPart(self._next_number(), PartStream(self._plan.pieces, gzip=self._plan.gzip))
+    def _begin(self) -> OpenPart:
+        part = OpenPart(self._next_number(), PartStream(self._plan.pieces, self._plan.compression))
         if self._plan.definition.columns:
             self._name_columns(part)
         self._part = part
         return part
 
-    def _name_columns(self, part: _OpenPart) -> None:
+    def _name_columns(self, part: OpenPart) -> None:
         chosen = self._plan.definition.columns
         part.names = tuple(c.name for c in chosen) if chosen else self._plan.order.of(part.seen)
         part.known = frozenset(part.names)
+        self._aim(part)
         try:
             header = self._plan.format.header(part.names)
         except UnwritableValueError as error:
@@ -166,10 +117,14 @@ class TableWriter:
             ) from None
         self._to_stream(part, header)
 
-    def _discover(self, part: _OpenPart, records: Sequence[Record], start: int) -> Sequence[Record]:
+    @property
+    def _discovery(self) -> tuple[int, int]:
+        """How many records, and how many bytes of them, wait at most until the part's columns are known."""
+        return min(DISCOVERY_RECORDS, self._plan.max_records), min(DISCOVERY_BYTES, self._plan.max_bytes)
+
+    def _discover(self, part: OpenPart, records: Sequence[Record], start: int) -> Sequence[Record]:
         """Lets records wait for the part's columns; returns what is to be written next, once these are known."""
-        most_records = min(DISCOVERY_RECORDS, self._plan.max_records)
-        most_bytes = min(DISCOVERY_BYTES, self._plan.max_bytes)
+        most_records, most_bytes = self._discovery
         for index in range(start, len(records)):
             try:
                 line = packed(records[index])
@@ -183,15 +138,70 @@ class TableWriter:
                 return [*self._settle(part), *records[index + 1 :]]
         return ()
 
-    def _settle(self, part: _OpenPart) -> list[Record]:
-        """Fixes the part's columns and returns the records that have waited for that."""
-        records = unpacked(part.waiting.take(self._plan.pieces))
+    def _settle(self, part: OpenPart) -> list[Record]:
+        """Fixes the part's columns; returns those of the records that have waited which are still to be written."""
+        lines = bytes(part.waiting.take(self._plan.pieces))
         part.waiting_records = 0
         self._name_columns(part)
         part.seen.clear()
-        return records
+        transcoding, target = self._plan.transcoding, part.target
+        if transcoding is None or target is None:
+            return unpacked(lines)
+        rows = transcoding.transcoder(self._plan.items, target).lines(lines)
+        if isinstance(rows, Refusal):
+            return unpacked(lines)
+        taken = self._take(part, rows, 0)
+        return unpacked(lines)[taken:] if taken < rows.count else []
 
-    def _emit(self, part: _OpenPart, names: tuple[str, ...], records: Sequence[Record], start: int) -> int:
+    def _pack(self, part: OpenPart, page: RawPage, start: int) -> int | None:
+        """As `_discover`, for a page's records from `start` on; how many now wait, None where it needs objects."""
+        lines = page.rows(None)
+        if isinstance(lines, Refusal):
+            return None
+        most_records, most_bytes = self._discovery
+        before = lines.ends[start - 1] if start else 0
+        enough = bisect_left(lines.ends, before + most_bytes - part.waiting.size, lo=start) + 1
+        stop = min(lines.count, enough, start + most_records - part.waiting_records)
+        packed_lines = memoryview(lines.data)[before : lines.ends[stop - 1]]
+        part.waiting.append(packed_lines)
+        part.waiting_records += stop - start
+        if (start, stop) == (0, lines.count):
+            part.seen.update(lines.seen)
+        else:
+            part.seen.update(*(record.values for record in unpacked(bytes(packed_lines))))
+        if part.waiting_records >= most_records or part.waiting.size >= most_bytes:
+            self.write(self._settle(part))
+        return stop - start
+
+    def _transcode(self, part: OpenPart, page: RawPage, start: int) -> int | None:
+        """As `_emit`, for a page's records from `start` on; how many were written, None where it needs objects."""
+        if part.target is None:
+            return None
+        rows = page.rows(part.target)
+        return None if isinstance(rows, Refusal) else self._take(part, rows, start)
+
+    def _take(self, part: OpenPart, rows: Rows, start: int) -> int:
+        """Writes as many of the rows from `start` on as the part can take, and ends the part where that is none."""
+        separator = self._plan.format.separator
+        room = self._plan.max_bytes - part.stream.plain_size - len(self._plan.format.footer())
+        begin = rows.ends[start - 1] + len(separator) if start else 0
+        room += begin - (len(separator) if part.records else 0)
+        stop = min(bisect_right(rows.ends, room, lo=start), start + self._plan.max_records - part.records, rows.count)
+        if stop == start and not part.records:
+            stop = start + 1  # an empty part takes one of any size
+        if stop == start:
+            self._end_or_drop(part)
+            return 0
+        if part.records and separator:
+            self._to_stream(part, separator)
+        self._to_stream(part, memoryview(rows.data)[begin : rows.ends[stop - 1]])
+        part.records += stop - start
+        self._written += stop - start
+        for (name, _), kinds in zip(part.target.columns if part.target else (), rows.kinds, strict=True):
+            self._kinds.setdefault(name, set()).update(kinds)
+        return stop - start
+
+    def _emit(self, part: OpenPart, names: tuple[str, ...], records: Sequence[Record], start: int) -> int:
         """Writes as many records as belong to this part, a batch at most; returns where to go on."""
         size = min(_BATCH, self._plan.max_records - part.records, self._likely_to_fit(part))
         batch = records[start : start + size]
@@ -210,7 +220,7 @@ class TableWriter:
             self._write_rows(part, columns, rows[:fit])
         return start + taken
 
-    def _write_rows(self, part: _OpenPart, columns: Sequence[Column], rows: Sequence[bytes]) -> None:
+    def _write_rows(self, part: OpenPart, columns: Sequence[Column], rows: Sequence[bytes]) -> None:
         separator = self._plan.format.separator
         self._to_stream(part, (separator if part.records else b"") + separator.join(rows))
         part.records += len(rows)
@@ -245,14 +255,14 @@ class TableWriter:
                 bad[index] = error
         return self._columns(names, good) if good else (), rows, bad
 
-    def _likely_to_fit(self, part: _OpenPart) -> int:
+    def _likely_to_fit(self, part: OpenPart) -> int:
         """A guess from the records so far, so that few are converted in vain; `_that_fit` decides."""
         if not self._written:
             return _BATCH
         average = self.plain_bytes // self._written + 1
         return max(1, (self._plan.max_bytes - part.stream.plain_size) // average + 1)
 
-    def _that_fit(self, part: _OpenPart, rows: Sequence[bytes]) -> int:
+    def _that_fit(self, part: OpenPart, rows: Sequence[bytes]) -> int:
         """How many of the rows the part can take; an empty part takes one of any size."""
         separator = len(self._plan.format.separator)
         room = self._plan.max_bytes - part.stream.plain_size - len(self._plan.format.footer())
@@ -265,18 +275,24 @@ class TableWriter:
                 return index
         return len(rows)
 
-    def _to_stream(self, part: _OpenPart, data: bytes) -> None:
+    def _aim(self, part: OpenPart) -> None:
+        """Says what rows the part's columns call for, also to the source that reads ahead."""
+        if self._plan.transcoding is not None and part.names is not None:
+            part.target = self._plan.row_spec(part.names)
+            self._plan.transcoding.target = part.target
+
+    def _to_stream(self, part: OpenPart, data: bytes | memoryview) -> None:
         part.stream.write(data)
         self.plain_bytes += len(data)
 
-    def _end(self, part: _OpenPart) -> None:
+    def _end(self, part: OpenPart) -> None:
         self._to_stream(part, self._plan.format.footer())
         stored = part.stream.finish()
         key = part_key(self._plan.directory, self.table, part.number, self._plan.extension)
         self.parts.append(Part(key, self.table, part.records, stored.size, stored.sha256, stored.pieces))
         self._part = None
 
-    def _end_or_drop(self, part: _OpenPart) -> None:
+    def _end_or_drop(self, part: OpenPart) -> None:
         """Ends the part; one in which every record failed never was."""
         if part.records:
             self._end(part)
@@ -315,7 +331,8 @@ class TableWriter:
         # In the order in which `state` wrote their bytes.
         writer.failed = FailedRecords.restored(state["failed"], tails)
         if state["open"] is not None:
-            writer._part = _OpenPart.restored(plan, state["open"], tails)
+            writer._part = OpenPart.restored(plan, state["open"], tails)
+            writer._aim(writer._part)
         return writer
 
 

@@ -6,7 +6,6 @@ One pass over the stored bytes, a chunk at a time: memory does not grow with the
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
 import io
 import json
@@ -14,6 +13,8 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
+
+from tidegate.compression import compression_of_key
 
 Cells: TypeAlias = tuple[str | None, ...]
 """The chosen columns of one record as text, None where it has no text or number there."""
@@ -23,7 +24,7 @@ _READ = 1 << 16
 _LONGEST_CELL = 1 << 30
 """Characters; a DynamoDB item has 400 KB, but other sources have none of its limits."""
 _BROKEN: Final = (EOFError, OSError, ValueError, csv.Error, zlib.error, RecursionError)
-"""What gzip, csv, json and UTF-8 raise for bytes that are not theirs."""
+"""What gzip, zstd, csv, json and UTF-8 raise for bytes that are not theirs."""
 _NUMBERS_AS_TEXT: Final[Mapping[str, Any]] = {"parse_int": str, "parse_float": str}
 
 
@@ -64,7 +65,7 @@ def read_back(
 
 
 def _extension(key: str) -> str:
-    return key.removesuffix(".gz").rpartition(".")[2]
+    return key.removesuffix(compression_of_key(key).suffix).rpartition(".")[2]
 
 
 def _rows(raw: io.RawIOBase, key: str, names: Sequence[str]) -> Iterator[Cells]:
@@ -72,7 +73,7 @@ def _rows(raw: io.RawIOBase, key: str, names: Sequence[str]) -> Iterator[Cells]:
     if reader is None:
         raise ValueError(f"no format is known for {_extension(key)}")
     stored = io.BufferedReader(raw, 1 << 20)
-    plain = gzip.GzipFile(fileobj=stored, mode="rb") if key.endswith(".gz") else stored
+    plain = compression_of_key(key).reader(stored)
     # newline="" leaves line ends alone: CSV has some within its cells.
     return reader(io.TextIOWrapper(plain, encoding="utf-8", newline=""), names)
 

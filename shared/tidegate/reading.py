@@ -12,6 +12,7 @@ from tidegate.job import Budget, PassResult
 from tidegate.lookback import Lookback
 from tidegate.model import JSON, Page, Progress, Window
 from tidegate.pieces import Tails
+from tidegate.transcoding import RawPage
 from tidegate.write import PartWriter
 
 
@@ -88,7 +89,7 @@ class Live:
             reading.skipped["deleted"] += page.deleted
             reading.skipped["duplicate"] += page.duplicates
             if page.records:
-                reading.last_millis = page.records[-1].time_millis
+                reading.last_millis = _last_millis(page)
             if page.cursor is not None and budget.spent():
                 return False
         reading.finished = True
@@ -111,3 +112,8 @@ class Live:
         if window is None or last is None:
             return None
         return max(0, min(99, int((from_millis(last) - window.start) * 100 / (window.end - window.start))))
+
+
+def _last_millis(page: Page) -> int | None:
+    records = page.records
+    return records.latest.times[-1] if isinstance(records, RawPage) else records[-1].time_millis

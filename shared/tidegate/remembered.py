@@ -18,6 +18,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final, TypeAlias
 
+from tidegate.compression import compression_of
 from tidegate.errors import FatalError
 from tidegate.formats.wire import cell_text
 from tidegate.instants import parse_rfc3339, rfc3339, to_millis
@@ -25,6 +26,7 @@ from tidegate.model import JSON, FailedRecord, JSONObject, Part, Record
 from tidegate.pieces import PartStream, Pieces, PieceStore, Spool, Tails
 from tidegate.readback import Measured
 from tidegate.store.pairs import Memory
+from tidegate.transcoding import RawPage
 
 Key: TypeAlias = tuple[str, ...]
 Mark: TypeAlias = tuple[int, str | None, Key]
@@ -108,17 +110,22 @@ class Remembering:
         self.floor = to_millis(header.since)
         if state is None:
             self._count = 0
-            self._stream = PartStream(pieces, gzip=True)
+            self._stream = PartStream(pieces, compression_of("gzip"))
             self._stream.write(header.line())
             self._failed = Spool()
         else:
             pieces.put_so_far = state["put"]
             self._count = state["count"]
-            self._stream = PartStream.restored(state["stream"], tails, pieces, gzip=True)
+            self._stream = PartStream.restored(state["stream"], tails, pieces, compression_of("gzip"))
             self._failed = Spool.restored(state["failed"], tails)
 
     def note(self, records: Sequence[Record]) -> None:
         """Take the window's next exported records, in the source's order."""
+        if isinstance(records, RawPage) and self._unit is not None:
+            found = records.marks(self.floor // self._unit * self._unit, self._unit)
+            if found is not None:
+                self.keep(found)
+                return
         if not records or self._all_before(records[-1]):
             return
         marks = (mark_of(record, self._time_name) for record in records)

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from tidegate.compression import compression_of
 from tidegate.failed import LIST_MEDIA_TYPE
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.layout import fenced_prefix
@@ -105,9 +106,8 @@ class Seal:
 
 def media_type(definition: Definition) -> str:
     """What an object says it is. A compressed file is one, not an encoding of another: readers get what was hashed."""
-    if definition.format.compression != "none":
-        return "application/gzip"
-    return MEDIA_TYPES.get(definition.format.type, "application/octet-stream")
+    compressed = compression_of(definition.format.compression).media_type
+    return compressed or MEDIA_TYPES.get(definition.format.type, "application/octet-stream")
 
 
 def _listed(part: Part) -> JSON:

@@ -17,9 +17,11 @@ from tidegate.errors import FatalError
 from tidegate.failed import FailedList, FailedRecords, check_cap, finished
 from tidegate.formats import format_of
 from tidegate.model import JSON, Definition, FailedRecord, JSONObject, Part, Record
-from tidegate.parts import Plan, TableWriter
+from tidegate.openpart import Plan
+from tidegate.parts import TableWriter
 from tidegate.pieces import Pieces, PieceStore, Tails, part_json, part_of
 from tidegate.tables import table_of
+from tidegate.transcoding import ItemSpec, RawPage, Transcoding
 
 MAX_OPEN_TABLES = 50
 SPOOL_BYTES = 32 << 20
@@ -65,7 +67,8 @@ class PartWriter:
 
     `directory` is the final prefix of the parts and `piece_prefix` that of the private objects; both end in a slash.
     `key_names` are the attributes of the record key. With the `state` of an earlier writer it goes on where that one
-    stood. After an exception the writer is of no use any more; go on from the last state.
+    stood. With the `transcoding` that the source has too, pages of bytes are written without becoming objects. After
+    an exception the writer is of no use any more; go on from the last state.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class PartWriter:
         store: PieceStore,
         key_names: tuple[str, ...],
         state: bytes | None,
+        transcoding: Transcoding | None = None,
     ) -> None:
         header, tails = ({}, Tails(memoryview(b""))) if state is None else _opened(state)
         self._definition = definition
@@ -90,6 +94,8 @@ class PartWriter:
             pieces=self._pieces,
             max_records=min(definition.max_records_per_part, split or definition.max_records_per_part),
             max_bytes=definition.max_bytes_per_part,
+            items=ItemSpec(key_names, definition.source.time_key, definition.source.time_type, None),
+            transcoding=transcoding,
         )
         self._directory = directory
         self._added: int = header.get("added", 0)
@@ -107,6 +113,20 @@ class PartWriter:
         strict limit is exceeded, TOO_MANY_FAILED_RECORDS where no list could hold them all.
         """
         self._check_limit(len(records))
+        if isinstance(records, RawPage) and not self._definition.table_by:
+            self._add_raw(records)
+        else:
+            self._add_objects(records)
+        self._added += len(records)
+        check_cap(self.failed, self._groups, self._pieces)
+        self._hold_at_most(SPOOL_BYTES)
+
+    def _add_raw(self, page: RawPage) -> None:
+        if len(page):
+            self._touch("", {})
+            self._tables[""].write_raw(page)
+
+    def _add_objects(self, records: Sequence[Record]) -> None:
         pending: dict[str, list[Record]] = {}
         last = None
         for record in records:
@@ -117,9 +137,6 @@ class PartWriter:
             pending.setdefault(table, []).append(record)
         for table, belonging in pending.items():
             self._tables[table].write(belonging)
-        self._added += len(records)
-        check_cap(self.failed, self._groups, self._pieces)
-        self._hold_at_most(SPOOL_BYTES)
 
     def fail(self, failed: Sequence[FailedRecord]) -> None:
         """Lists records that did not even get here, in the source's order. Raises FatalError as `add` does."""

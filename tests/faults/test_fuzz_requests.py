@@ -19,7 +19,7 @@ from integration.world import Clock, World, build
 from tidegate.errors import RejectedError
 from tidegate.instants import rfc3339
 from tidegate.model import Request, State
-from tidegate.redrive import order_of
+from tidegate.orders import order_of
 from tidegate.request import canonical, parse, request_id_of, tag_of
 from tidegate.schedule import from_schedule
 

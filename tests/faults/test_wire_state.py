@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -42,8 +43,9 @@ def exported() -> Iterator[Seen]:
             "RequestDeadLetterQueueUrl": used.request_dlq_url,
             "WorkDeadLetterQueueUrl": used.work_dlq_url,
         }
-        functions: None = None
-        yield world, Outsider(outputs, Path(), clients.dynamodb, clients.s3, clients.sqs, functions), {"a": set(ids)}  # type: ignore[arg-type]  # nothing is invoked
+        nothing: Any = None  # no function is invoked, and no role looked at
+        outsider = Outsider(outputs, Path(), clients.dynamodb, clients.s3, clients.sqs, nothing, nothing)
+        yield world, outsider, {"a": set(ids)}
 
 
 def of(outsider: Outsider, ending: str, number: int = 0) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from integration.handlers import Handler, handler_of
 from integration.leaks import kept, library_log
+from integration.spoiled import read_instead
 from integration.test_intake_handler import batch
 from integration.world import NOON, World
 from tidegate.errors import RejectedError
@@ -59,18 +60,6 @@ def functions(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, Handle
     return {name: handler_of(name, world, monkeypatch) for name in ("intake", "worker", "tick")}
 
 
-def spoil(world: World) -> None:
-    """Let each attribute `spoiled` end in half a surrogate pair when it is read; moto itself cannot keep that."""
-
-    def spoiled(parsed: Mapping[str, Any], **_: Any) -> None:
-        for item in [*parsed.get("Items", ()), *parsed.get("Responses", {}).get("Record", ())]:
-            if "spoiled" in item:
-                item["spoiled"] = {"S": SECRET + HALF}
-
-    for call in ("Query", "BatchGetItem"):
-        world.stack.clients.dynamodb.meta.events.register(f"after-call.dynamodb.{call}", spoiled)
-
-
 def put(world: World, study: str, record_id: str, table: str = "Record", **attributes: Any) -> None:
     at = {"N": str(to_millis(END - timedelta(hours=1)))}
     values = {"note": {"S": SECRET}, "nested": {"M": {"deep": {"L": [{"S": SECRET}]}}}, **attributes}
@@ -84,8 +73,8 @@ def furnish(world: World) -> None:
         world.put_study(study, usesCustomExportSchedule=True)
     for number in range(5):
         put(world, "plain", f"good-{number}")
-    put(world, "plain", "spoiled", spoiled={"S": "x"})
-    spoil(world)
+    put(world, "plain", "spoiled", spoiled={"S": "to spoil"})
+    read_instead(world, {"S": "to spoil"}, {"S": SECRET + HALF})
     world.define("strict", maxFailedRecords={"percent": 0, "atLeast": 0})
     now = world.clock()
     world.stack.ledger.exports.put("own", {"exportId": "own", "source": {"type": "odd"}}, None, now)

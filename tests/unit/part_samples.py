@@ -81,9 +81,9 @@ class MemoryStore:
         self.objects: dict[str, bytes] = {}
         self.reads = 0
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: bytes | bytearray) -> None:
         assert key not in self.objects, f"{key} was put twice"
-        self.objects[key] = data
+        self.objects[key] = bytes(data)
 
     def get(self, key: str) -> Iterator[bytes]:
         self.reads += 1

@@ -2,26 +2,32 @@
 
 import gzip
 import hashlib
+import io
 import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidegate.compression import compression_of
 from tidegate.pieces import MEMBER_BYTES, PIECE_BYTES, PartStream, Pieces, Spool, Tails
 from unit.part_samples import MemoryStore
 
 
-def stream(store: MemoryStore, *, compressed: bool = True) -> PartStream:
-    return PartStream(Pieces(store, "work/1/", put_so_far=0), gzip=compressed)
+def stream(store: MemoryStore, compression: str = "gzip") -> PartStream:
+    return PartStream(Pieces(store, "work/1/", put_so_far=0), compression_of(compression))
 
 
-def moved(old: PartStream, store: MemoryStore, prefix: str, *, compressed: bool = True) -> PartStream:
+def moved(old: PartStream, store: MemoryStore, prefix: str, compression: str = "gzip") -> PartStream:
     """The same stream in another process, whose own objects have another prefix."""
     tails: list[bytes | bytearray] = []
     state = old.state(tails)
     pieces = Pieces(store, prefix, put_so_far=0)
-    return PartStream.restored(state, Tails(memoryview(b"".join(tails))), pieces, gzip=compressed)
+    return PartStream.restored(state, Tails(memoryview(b"".join(tails))), pieces, compression_of(compression))
+
+
+def plain(stored: bytes, compression: str) -> bytes:
+    return compression_of(compression).reader(io.BytesIO(stored)).read()
 
 
 def joined(store: MemoryStore, part: PartStream) -> bytes:
@@ -33,33 +39,37 @@ def joined(store: MemoryStore, part: PartStream) -> bytes:
     return data
 
 
-@given(st.binary(max_size=300), st.lists(st.tuples(st.integers(0, 300), st.booleans()), max_size=6), st.booleans())
-def test_bytes_depend_on_the_content_only(data: bytes, cuts: list[tuple[int, bool]], compressed: bool) -> None:
+@given(
+    st.binary(max_size=300),
+    st.lists(st.tuples(st.integers(0, 300), st.booleans()), max_size=6),
+    st.sampled_from(["gzip", "zstd", "none"]),
+)
+def test_bytes_depend_on_the_content_only(data: bytes, cuts: list[tuple[int, bool]], compression: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tidegate.pieces.MEMBER_BYTES", 32)
         patch.setattr("tidegate.pieces.PIECE_BYTES", 64)
         whole_store = MemoryStore()
-        whole = stream(whole_store, compressed=compressed)
+        whole = stream(whole_store, compression)
         whole.write(data)
         expected = joined(whole_store, whole)
 
         store = MemoryStore()
-        part = stream(store, compressed=compressed)
+        part = stream(store, compression)
         start = 0
         for number, (cut, aside) in enumerate(sorted(cuts)):
             part.write(data[start:cut])
             start = cut
             if aside:
                 part.unsent.put_aside(Pieces(store, f"aside/{number}/", put_so_far=0))
-            part = moved(part, store, f"work/{number + 2}/", compressed=compressed)
+            part = moved(part, store, f"work/{number + 2}/", compression)
         part.write(data[start:])
         assert joined(store, part) == expected
-        assert (gzip.decompress(expected) if compressed else expected) == data
+        assert plain(expected, compression) == data
 
 
 def test_pieces_are_cut_at_member_ends_once_they_are_large_enough() -> None:
     store = MemoryStore()
-    part = stream(store, compressed=False)
+    part = stream(store, "none")
     part.write(b"x" * (PIECE_BYTES - 1))
     assert store.objects == {}
     part.write(b"x" * (MEMBER_BYTES + 1))
@@ -80,19 +90,19 @@ def test_each_gzip_member_has_no_time_and_opens_by_itself() -> None:
     assert data[4:8] == b"\0\0\0\0"
 
 
-@pytest.mark.parametrize("compressed", [True, False])
-def test_a_part_without_a_byte_is_an_object_all_the_same(compressed: bool) -> None:
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
+def test_a_part_without_a_byte_is_an_object_all_the_same(compression: str) -> None:
     store = MemoryStore()
-    data = joined(store, stream(store, compressed=compressed))
+    data = joined(store, stream(store, compression))
     assert len(store.objects) == 1
-    assert (gzip.decompress(data) if compressed else data) == b""
+    assert plain(data, compression) == b""
 
 
 def test_only_a_part_that_spans_processes_is_read_back_for_its_hash() -> None:
     store = MemoryStore()
-    part = stream(store, compressed=False)
+    part = stream(store, "none")
     part.write(b"x" * (PIECE_BYTES + 1))
-    part = moved(part, store, "work/2/", compressed=False)
+    part = moved(part, store, "work/2/", "none")
     assert store.reads == 0
     joined(store, part)
     assert store.reads == 2

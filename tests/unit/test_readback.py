@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidegate.compression import compression_of
 from tidegate.formats import Column, format_of
 from tidegate.model import FormatSpec
 from tidegate.readback import Cells, read_back
@@ -27,13 +28,14 @@ def written(kind: str, texts: Sequence[str]) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["CSV", "JSON", "JSONL"])
-@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
 @given(texts=st.lists(TEXTS, min_size=1, max_size=12), size=st.integers(1, 50))
-def test_what_a_format_writes_is_read_back_whole(kind: str, packed: bool, texts: list[str], size: int) -> None:
+def test_what_a_format_writes_is_read_back_whole(kind: str, compression: str, texts: list[str], size: int) -> None:
     data = written(kind, texts)
-    stored = gzip.compress(data[:5], mtime=0) + gzip.compress(data[5:]) if packed else data
+    way = compression_of(compression)
+    stored = way.compress(data[:5]) + way.compress(data[5:])
     seen: list[Cells] = []
-    key = f"x/part-00001.{kind.lower()}" + (".gz" if packed else "")
+    key = f"x/part-00001.{kind.lower()}" + way.suffix
     back = read_back(chunks(stored, size), key, ("n", "id", "none"), seen.extend)
     assert (back.records, back.size, back.sha256) == (len(texts), len(stored), hashlib.sha256(stored).hexdigest())
     assert seen == [("1.50", text, None) for text in texts]
@@ -67,6 +69,8 @@ def test_a_cell_may_be_longer_than_csvs_usual_limit() -> None:
         ("part.json", b'{"id": 1}'),
         ("part.csv.gz", b"id,n\r\n"),
         ("part.csv.gz", gzip.compress(b"id,n\r\na,1\r\n", mtime=0)[:-3]),
+        ("part.csv.zst", b"id,n\r\n"),
+        ("part.csv.zst", compression_of("zstd").compress(b"id,n\r\na,1\r\n")[:-3]),
         ("part.parquet", b"PAR1"),
     ],
 )

@@ -75,6 +75,20 @@ def in_passes(
     return writer.finish()
 
 
+def assert_the_same(one: tuple[Written, MemoryStore], other: tuple[Written, MemoryStore]) -> None:
+    """What was written is the same: parts, pieces, bytes, columns, failed records."""
+    (expected, once), (found, often) = one, other
+    assert (found.failed is None) == (expected.failed is None)
+    if found.failed is not None and expected.failed is not None:
+        assert (found.failed.first, found.failed.file.sha256) == (expected.failed.first, expected.failed.file.sha256)
+        assert once.stored(expected.failed.file) == often.stored(found.failed.file)
+    assert (found.columns, found.records, found.bytes) == (expected.columns, expected.records, expected.bytes)
+    for this, that in zip(expected.parts, found.parts, strict=True):
+        assert (this.key, this.table, this.records, this.sha256) == (that.key, that.table, that.records, that.sha256)
+        assert [piece.size for piece in this.pieces] == [piece.size for piece in that.pieces]
+        assert once.stored(this) == often.stored(that)
+
+
 @settings(max_examples=150)
 @given(
     documents(),
@@ -95,15 +109,7 @@ def test_parts_depend_on_the_records_and_nothing_else(
         found = in_passes(chosen, records, often, cuts)
     listed = 0 if found.failed is None else found.failed.file.records
     assert sum(part.records for part in found.parts) == len(records) - listed
-    assert (found.failed is None) == (expected.failed is None)
-    if found.failed is not None and expected.failed is not None:
-        assert (found.failed.first, found.failed.file.sha256) == (expected.failed.first, expected.failed.file.sha256)
-        assert once.stored(expected.failed.file) == often.stored(found.failed.file)
-    assert (found.columns, found.records, found.bytes) == (expected.columns, expected.records, expected.bytes)
-    for one, other in zip(expected.parts, found.parts, strict=True):
-        assert (one.key, one.table, one.records, one.sha256) == (other.key, other.table, other.records, other.sha256)
-        assert [piece.size for piece in one.pieces] == [piece.size for piece in other.pieces]
-        assert once.stored(one) == often.stored(other)
+    assert_the_same((expected, once), (found, often))
     limits = (chosen.max_records_per_part, chosen.max_bytes_per_part)
     assert all(part.records <= limits[0] for part in found.parts)
     assert all(part.records == 1 or len(often.plain(part)) <= limits[1] for part in found.parts)
@@ -126,7 +132,7 @@ def test_twice_the_same_records_give_twice_the_same_objects() -> None:
 class Discarding(MemoryStore):
     """Keeps nothing, so that only the writer's own memory is measured."""
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, data: bytes | bytearray) -> None:
         del key, data
 
 

@@ -122,7 +122,7 @@ class Transcoder:
         records = int(len(body) * self._records_per_byte) + 64
         names = self._names
         outcome = Outcome()
-        for tries in range(_MOST_TRIES):
+        for tries in range(_MOST_TRIES):  # noqa: B007  # told behind the loop
             buffers = _Buffers(plan, out_size, records, names)
             call(plan, buffers.room, outcome)
             if outcome.status == SHORT_OF_OUT:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from tidegate.model import JSON, Page, Window
+from tidegate.transcoding import Transcoding
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,12 +20,14 @@ Key: TypeAlias = tuple[str, ...]
 class Ask:
     """What is asked of a source: the records of one study in a window, or those with the keys of an override.
 
-    Exactly one of `window` and `keys` is given.
+    Exactly one of `window` and `keys` is given. With a `transcoding`, a source that has its records as bytes may give
+    pages of them (RawPage); every page can be read as records all the same.
     """
 
     study: str
     window: Window | None = None
     keys: Sequence[Key] | None = None
+    transcoding: Transcoding | None = None
 
     def __post_init__(self) -> None:
         if (self.window is None) == (self.keys is None):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -33,10 +33,11 @@ class Objects:
         self.client = client
         self.bucket = bucket
 
-    def put(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+    def put(self, key: str, data: bytes | bytearray, content_type: str = "application/octet-stream") -> None:
         """Write an object whole."""
         with _translated(f"writing s3://{self.bucket}/{key}"):
-            self.client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type)
+            body = cast("bytes", data)  # botocore takes either; its stubs know one
+            self.client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
 
     def get(self, key: str) -> Iterator[bytes]:
         """The bytes of an object, a mebibyte at a time."""

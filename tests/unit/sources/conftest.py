@@ -6,12 +6,15 @@ bounds, keys asked for twice in one batch, a start key outside of the bounds.
 
 from __future__ import annotations
 
+import json
 import zlib
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from threading import Lock
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,6 +33,25 @@ def comparable(value: Mapping[str, Any]) -> Any:
     return Decimal(value["N"]) if "N" in value else value.get("S", value.get("B"))
 
 
+class Hooks:
+    """botocore's `before-parse`: what is registered may take the body away, and then nothing is parsed."""
+
+    def __init__(self) -> None:
+        self._registered: dict[str, Callable[..., None]] = {}
+
+    def register(self, event: str, hook: Callable[..., None], unique_id: str) -> None:
+        assert unique_id
+        self._registered[event] = hook
+
+    def answer(self, operation: str, answer: dict[str, Any]) -> dict[str, Any]:
+        counted = {"Count": len(answer["Items"]), **answer} if "Items" in answer else answer
+        body = json.dumps(counted, separators=(",", ":"), default=lambda data: b64encode(data).decode()).encode()
+        response, taken = {"status_code": 200, "body": body}, dict[str, Any]()
+        if hook := self._registered.get(f"before-parse.dynamodb.{operation}"):
+            hook(response_dict=response, customized_response_dict=taken)
+        return {**taken} if response["body"] == b"{}" else answer
+
+
 @dataclass
 class FakeTable:
     """The parts of a low-level client that the source uses. `listed` is what the index has, where it lags."""
@@ -46,7 +68,12 @@ class FakeTable:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     before: Callable[[str, dict[str, Any]], None] = lambda _name, _arguments: None
     unprocessed: Callable[[int], int] = lambda _asked: 0
+    hooks: Hooks = field(default_factory=Hooks)
     _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def meta(self) -> Any:
+        return SimpleNamespace(events=self.hooks)
 
     def names(self) -> list[str]:
         return [name for name, _ in self.calls]
@@ -76,6 +103,9 @@ class FakeTable:
 
     def query(self, **arguments: Any) -> Any:
         self._called("query", arguments)
+        return self.hooks.answer("Query", self._queried(arguments))
+
+    def _queried(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         values = arguments["ExpressionAttributeValues"]
         low, high = comparable(values[":low"]), comparable(values[":high"])
         assert low <= high, "DynamoDB refuses crossed bounds"
@@ -103,7 +133,8 @@ class FakeTable:
         if start := arguments.get("ExclusiveStartKey"):
             keys = [{n: i[n] for n in self.key} for i in within]
             within = within[keys.index(start) + 1 :]
-        return {**self._page(within, arguments, set(self.key)), "ConsumedCapacity": {"CapacityUnits": 10.0}}
+        answer = {**self._page(within, arguments, set(self.key)), "ConsumedCapacity": {"CapacityUnits": 10.0}}
+        return self.hooks.answer("Scan", answer)
 
     def batch_get_item(self, **arguments: Any) -> Any:
         self._called("batch_get_item", arguments)
@@ -117,7 +148,7 @@ class FakeTable:
             "Responses": {table: [self._projected(i, request) for i in self.items if self._in(i, done)]}
         }
         answer["UnprocessedKeys"] = {table: {**request, "Keys": keys[len(keys) - left :]}} if left else {}
-        return answer
+        return self.hooks.answer("BatchGetItem", answer)
 
     def _called(self, name: str, arguments: dict[str, Any]) -> None:
         with self._lock:

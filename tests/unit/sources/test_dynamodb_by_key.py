@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +32,19 @@ def test_missing_keys_are_listed_and_those_of_other_studies_counted(bench: Bench
     table = bench.table([bench.record("a", 1), bench.record("b", 1, "other"), bench.record("c", 1)])
     (page,) = bench.pages(bench.source(table), Ask("s", keys=[("c",), ("x",), ("b",), ("a",)]))
     assert (bench.ids([page]), page.missing, page.filtered) == (["c", "a"], [("x",)], 1)
+
+
+def test_four_pages_are_asked_for_at_once(bench: Bench) -> None:
+    table = bench.table([bench.record(f"r{n}", n) for n in range(800)])
+    together = threading.Barrier(4)
+
+    def meet(name: str, _arguments: dict[str, Any]) -> None:
+        if name == "batch_get_item":
+            together.wait(timeout=30)  # BrokenBarrierError where fewer than four are under way
+
+    table.before = meet
+    pages = bench.pages(bench.source(table), Ask("s", keys=[(f"r{n}",) for n in range(800)]))
+    assert bench.ids(pages) == [f"r{n}" for n in range(800)]
 
 
 def test_no_keys_are_no_page(bench: Bench) -> None:

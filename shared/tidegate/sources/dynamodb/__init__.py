@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidegate.errors import FatalError, RejectedError
 from tidegate.model import JSON, AttributeValue, Definition, FailedRecord, Page, Record, Window
+from tidegate.sources.dynamodb.bodies import take_bodies
 from tidegate.sources.dynamodb.inspection import inspect
-from tidegate.sources.dynamodb.items import BATCH, ItemReader
+from tidegate.sources.dynamodb.items import BATCH, ItemReader, ahead
 from tidegate.sources.dynamodb.keys import comparable, to_wire
 from tidegate.sources.dynamodb.query import QueryReader
 from tidegate.sources.dynamodb.scan import ScanReader
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DynamoDBSource"]
 
-_LOOKUPS_IN_FLIGHT = 4
 _TABLE_KEY = "Leave out the source's recordKey, or give it the table's own key."
 
 
@@ -70,7 +69,7 @@ class DynamoDBSource:
             return self._by_key(ask.study, ask.keys, cursor)
         if ask.window is None or ask.window.empty:
             return iter(())
-        return self._of_window(ask.study, ask.window, cursor)
+        return self._of_window(ask, ask.window, cursor)
 
     def names(self) -> Names:
         """See KeyLookup."""
@@ -91,12 +90,11 @@ class DynamoDBSource:
             raise RejectedError(f"recordIdS3Override: {why_not}", code="CONFLICTING_FIELDS", remedy=_TABLE_KEY)
         batches = [keys[at : at + BATCH] for at in range(0, len(keys), BATCH)]
         found: dict[Key, str] = {}
-        with ThreadPoolExecutor(_LOOKUPS_IN_FLIGHT) as pool:
-            for batch, items in zip(batches, pool.map(self._partitions, batches), strict=True):
-                for key, item in zip(batch, items, strict=True):
-                    study = None if item is None else table.sieve.study(item)
-                    if study is not None:
-                        found[key] = study
+        for batch, items in zip(batches, ahead(self._partitions, batches, self._readers), strict=True):
+            for key, item in zip(batch, items, strict=True):
+                study = None if item is None else table.sieve.study(item)
+                if study is not None:
+                    found[key] = study
         return found
 
     def warnings(self, studies: Sequence[str]) -> Sequence[str]:
@@ -117,6 +115,7 @@ class DynamoDBSource:
     def _table(self) -> _Table:
         with self._describing:
             if self._described is None:
+                take_bodies(self._client)
                 schema = describe(self._client, self._definition.source.table, remedy=self._remedy)
                 chosen = plan(schema, self._definition)
                 self._described = _Table(
@@ -126,7 +125,7 @@ class DynamoDBSource:
                 )
             return self._described
 
-    def _of_window(self, study: str, window: Window, cursor: JSON | None) -> Iterator[Page]:
+    def _of_window(self, ask: Ask, window: Window, cursor: JSON | None) -> Iterator[Page]:
         table = self._table()
         if table.plan.scan:
             scan = ScanReader(
@@ -137,7 +136,7 @@ class DynamoDBSource:
                 page_limit=self._page_limit,
                 wait=self._wait,
             )
-            yield from scan.pages(study, window, cursor)
+            yield from scan.pages(ask.study, window, cursor)
         else:
             query = QueryReader(
                 self._client,
@@ -147,8 +146,9 @@ class DynamoDBSource:
                 remedy=self._remedy,
                 page_limit=self._page_limit,
                 readers=self._readers,
+                transcoding=ask.transcoding,
             )
-            yield from query.pages(study, window, cursor)
+            yield from query.pages(ask.study, window, cursor)
 
     def _by_key(self, study: str, keys: Sequence[Key], cursor: JSON | None) -> Iterator[Page]:
         """An override: the keys in their order, those of other studies and those that the filter drops counted."""
@@ -156,9 +156,10 @@ class DynamoDBSource:
         if (why_not := self._why_no_lookup()) is not None:
             raise FatalError(why_not, code="OVERRIDE_UNSUPPORTED", remedy=_TABLE_KEY)
         keys = self._distinct(keys)
-        for at in range(0 if cursor is None else cursor["at"], len(keys), size):
-            asked = keys[at : at + size]
-            items = self._items_of(asked, table.plan.fetched)
+        starts = range(0 if cursor is None else cursor["at"], len(keys), size)
+        asks = [keys[at : at + size] for at in starts]
+        found_by_ask = ahead(lambda asked: self._items_of(asked, table.plan.fetched), asks, self._readers)
+        for at, asked, items in zip(starts, asks, found_by_ask, strict=True):
             here = [item for item in items if item is not None]
             kept = [item for item in here if table.sieve.study(item) == study and table.sieve.keeps(item)]
             found = [table.sieve.by_key(item) for item in kept]

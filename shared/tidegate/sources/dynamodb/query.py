@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tidegate.awserrors import translated
 from tidegate.instants import to_millis
 from tidegate.model import JSON, AttributeValue, Page, Record, Window
+from tidegate.sources.dynamodb.bodies import body_of, parsed
 from tidegate.sources.dynamodb.items import ItemReader, projection
 from tidegate.sources.dynamodb.keys import comparable, from_json, item_key, to_json, wire_value
 from tidegate.sources.dynamodb.schema import Plan
 from tidegate.sources.dynamodb.sieve import Sieve
 from tidegate.sources.dynamodb.stretches import Batch, LastKey, Stretch, StretchReader
+from tidegate.transcoding import ItemSpec, Transcoding
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,6 +44,7 @@ class QueryReader:
         remedy: str,
         page_limit: int | None = None,
         readers: int = 4,
+        transcoding: Transcoding | None = None,
     ) -> None:
         self._client = client
         self._plan = plan
@@ -50,6 +53,10 @@ class QueryReader:
         self._remedy = remedy
         self._page_limit = page_limit
         self._readers = readers
+        spec = plan.spec
+        # A filter is decided on values, and a second read brings other bytes than the index's: both need objects.
+        self._transcoding = None if plan.second_read or spec.filter else transcoding
+        self._items_spec = ItemSpec(plan.record_key, spec.time_key, spec.time_type, plan.shown)
 
     def pages(self, study: str, window: Window, cursor: JSON | None) -> Iterator[Page]:
         """The window's records by time; see Source.pages. The cursor is the current slice and where it goes on."""
@@ -81,7 +88,11 @@ class QueryReader:
 
     def _read_within(self, partition: AttributeValue, window: Slice) -> Callable[[Slice, LastKey], Batch]:
         def read(span: Slice, key: LastKey) -> Batch:
-            answer = self._query(partition, span, key)
+            body, answer = self._query(partition, span, key)
+            if body is not None:
+                if (batch := self._transcoded(body, span)) is not None:
+                    return batch
+                answer = parsed(body)
             items: Sequence[Mapping[str, AttributeValue]] = answer["Items"]
             timed = [(self._sieve.millis(item), item) for item in items]
             within = [(millis, item) for millis, item in timed if self._sieve.within(item, millis, *span)]
@@ -92,7 +103,24 @@ class QueryReader:
 
         return read
 
-    def _query(self, partition: AttributeValue, span: Slice, key: LastKey) -> Mapping[str, Any]:
+    def _transcoded(self, body: bytes, span: Slice) -> Batch | None:
+        """The records of an answer without making objects of them; None where that cannot be."""
+        if self._transcoding is None:
+            return None
+
+        def records() -> Sequence[Record]:
+            items: Sequence[Mapping[str, AttributeValue]] = parsed(body)["Items"]
+            timed = [(self._sieve.millis(item), item) for item in items]
+            return self._kept([(m, item) for m, item in timed if self._sieve.within(item, m, *span)]).records
+
+        page = self._transcoding.page(body, span, self._items_spec, records)
+        if page is None:
+            return None
+        found = page.latest
+        last_key = self._unless_past(span, found.last_key)
+        return Batch([], last_key, first_millis=found.first_millis, raw=page)
+
+    def _query(self, partition: AttributeValue, span: Slice, key: LastKey) -> tuple[bytes | None, Mapping[str, Any]]:
         plan = self._plan
         low, high = plan.time.bounds(*span)
         arguments = self._projection()
@@ -111,7 +139,7 @@ class QueryReader:
         if self._page_limit is not None:
             arguments["Limit"] = self._page_limit
         with translated(f"Querying table {plan.schema.table}", remedy=self._remedy):
-            return self._client.query(**arguments)
+            return body_of(lambda: self._client.query(**arguments))
 
     def _projection(self) -> dict[str, Any]:
         if self._plan.second_read:
@@ -191,7 +219,7 @@ class Restamped:
     def drop(self, batch: Batch) -> tuple[Sequence[Record], int]:
         """The batch's records without those that were there before, and how many these were."""
         if not batch.moved and not self._identities:
-            return batch.records, 0
+            return batch.content, 0
         kept = []
         moved = set(batch.moved)
         for at, record in enumerate(batch.records):

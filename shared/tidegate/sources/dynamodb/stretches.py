@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
 from tidegate.model import AttributeValue, FailedRecord, Record
+from tidegate.transcoding import RawPage
 
-LastKey: TypeAlias = dict[str, AttributeValue] | None
+LastKey: TypeAlias = Mapping[str, AttributeValue] | None
 SpanT = TypeVar("SpanT")
 """What a stretch spans: a time slice, or the number of a scan segment."""
 
@@ -28,7 +29,8 @@ class Batch:
     """What one call brought, and the key to go on from within its stretch (None: the stretch is finished).
 
     `first_millis` is the time of the first item that was read, whether or not it was kept; `moved` are the places in
-    `records` of those whose time in the table is no longer the one in the index; `failed` cannot be exported.
+    `records` of those whose time in the table is no longer the one in the index; `failed` cannot be exported. `raw`
+    has the records in place of `records` where they need not become objects.
     """
 
     records: list[Record]
@@ -38,11 +40,17 @@ class Batch:
     first_millis: int | None = None
     moved: list[int] = field(default_factory=list)
     failed: list[FailedRecord] = field(default_factory=list)
+    raw: RawPage | None = None
+
+    @property
+    def content(self) -> Sequence[Record]:
+        """The records, in whichever form they are."""
+        return self.records if self.raw is None else self.raw
 
     @property
     def blank(self) -> bool:
         """True where it only says how far the reading has come."""
-        return not (self.records or self.deleted or self.filtered or self.failed)
+        return not (self.content or self.deleted or self.filtered or self.failed)
 
     def add(self, found: Record | FailedRecord) -> None:
         """What became of an item."""

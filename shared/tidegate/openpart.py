@@ -1,0 +1,92 @@
+"""A part that is being written, and what all parts of an operation have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tidegate.columns import ColumnOrder
+from tidegate.compression import Compression, compression_of
+from tidegate.formats import Format
+from tidegate.model import JSON, Definition, JSONObject
+from tidegate.pieces import PartStream, Pieces, Spool, Tails
+from tidegate.transcoding import FORMATS, ItemSpec, RowSpec, Transcoding
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all tables of an operation have in common."""
+
+    definition: Definition
+    directory: str
+    format: Format
+    order: ColumnOrder
+    pieces: Pieces
+    max_records: int
+    max_bytes: int
+    items: ItemSpec
+    transcoding: Transcoding | None = None
+
+    @property
+    def compression(self) -> Compression:
+        """How parts are compressed."""
+        return compression_of(self.definition.format.compression)
+
+    @property
+    def extension(self) -> str:
+        """Of the parts' names: csv.gz, or csv without compression."""
+        return self.format.extension + self.compression.suffix
+
+    def row_spec(self, names: tuple[str, ...]) -> RowSpec | None:
+        """What the transcoder is to make of records in a part of these columns; None where only objects will do."""
+        chosen = self.definition.columns
+        if self.definition.format.type not in FORMATS or (chosen and any("." in column.path for column in chosen)):
+            return None  # a format of one's own; a path, which may lead into a map
+        columns = tuple((c.name, c.path) for c in chosen) if chosen else tuple(zip(names, names, strict=True))
+        spec = self.definition.format
+        return RowSpec(spec.type, spec.formula_guard, columns, others=bool(chosen))
+
+
+@dataclass(slots=True)
+class OpenPart:
+    """A part that is being written. `names` is None while its columns are still being found out.
+
+    `target` is what the transcoder makes for it, None where it cannot.
+    """
+
+    number: int
+    stream: PartStream
+    names: tuple[str, ...] | None = None
+    known: frozenset[str] = frozenset()
+    records: int = 0
+    waiting: Spool = field(default_factory=Spool)
+    waiting_records: int = 0
+    seen: set[str] = field(default_factory=set)
+    target: RowSpec | None = None
+
+    def state(self, tails: list[bytes | bytearray]) -> JSON:
+        """What a later process needs to go on: JSON here, and bytes at the end of `tails`."""
+        return {
+            "number": self.number,
+            "names": self.names,
+            "records": self.records,
+            "waitingRecords": self.waiting_records,
+            "seen": sorted(self.seen),
+            "waiting": self.waiting.state(tails),
+            "stream": self.stream.state(tails),
+        }
+
+    @classmethod
+    def restored(cls, plan: Plan, state: JSONObject, tails: Tails) -> OpenPart:
+        """The part that `state` described."""
+        names = None if state["names"] is None else tuple(state["names"])
+        waiting = Spool.restored(state["waiting"], tails)
+        return cls(
+            number=state["number"],
+            stream=PartStream.restored(state["stream"], tails, plan.pieces, plan.compression),
+            names=names,
+            known=frozenset(names or ()),
+            records=state["records"],
+            waiting=waiting,
+            waiting_records=state["waitingRecords"],
+            seen=set(state["seen"]),
+        )

@@ -1,0 +1,92 @@
+"""Pages of bytes: what is written from them is what is written from their records."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tidegate.model import Definition, Record
+from tidegate.remembered import mark_of
+from tidegate.sources.dynamodb.times import time_type_of
+from tidegate.transcoding import ItemSpec, PageCounts, RawPage, Transcoding
+from tidegate.write import PartWriter, Written
+from unit.part_samples import MemoryStore, definition, plain_record
+from unit.raw_pages import EVER, body, raw
+from unit.test_write_passes import SMALL, assert_the_same, documents, in_one_go, record_lists
+
+
+def as_bytes(
+    chosen: Definition, records: Sequence[Record], store: MemoryStore, cuts: Sequence[tuple[int, bool]]
+) -> Written:
+    """Written from pages of bytes, cut anywhere; sometimes by a new process."""
+    shared = Transcoding(PageCounts())
+    writer = PartWriter(chosen, "exports/x/", "work/0/", store, ("id",), None, shared)
+    start = 0
+    for number, (cut, new_process) in enumerate(sorted(cuts), 1):
+        writer.add(raw(shared, records[start:cut]))
+        start = max(start, cut)
+        if new_process:
+            shared = Transcoding(PageCounts())
+            writer = PartWriter(chosen, "exports/x/", f"work/{number}/", store, ("id",), writer.state(), shared)
+    writer.add(raw(shared, records[start:]))
+    return writer.finish()
+
+
+@settings(max_examples=150)
+@given(
+    documents(),
+    record_lists(),
+    st.lists(st.tuples(st.integers(0, 25), st.booleans()), max_size=6),
+    st.sampled_from([None, None, ["id", {"from": "t", "as": "u"}], ["id", {"from": "a.b", "as": "c"}, "t"]]),
+)
+def test_pages_of_bytes_give_the_same_parts_as_records(
+    document: dict[str, Any], records: list[Record], cuts: list[tuple[int, bool]], columns: list[Any] | None
+) -> None:
+    chosen = definition(**{**document, "columns": columns})
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in SMALL.items():
+            patch.setattr(name, value)
+        by_records, by_bytes = MemoryStore(), MemoryStore()
+        expected = in_one_go(chosen, records, by_records)
+        found = as_bytes(chosen, records, by_bytes, cuts)
+    assert_the_same((expected, by_records), (found, by_bytes))
+
+
+def test_records_with_the_same_attributes_never_become_objects() -> None:
+    records = [plain_record(number, note={"S": f"n, {number}"}) for number in range(30_000)]
+    shared, store = Transcoding(PageCounts()), MemoryStore()
+    chosen = definition(format={"type": "CSV", "compression": "none"})
+    writer = PartWriter(chosen, "exports/x/", "work/0/", store, ("id",), None, shared)
+    pages = [raw(shared, records[start : start + 1300]) for start in range(0, 30_000, 1300)]
+    for page in pages:
+        assert isinstance(page, RawPage)
+        page._to_records = lambda: pytest.fail("a record became an object")
+        writer.add(page)
+    expected = in_one_go(chosen, records, other := MemoryStore())
+    assert store.stored(writer.finish().parts[0]) == other.stored(expected.parts[0])
+
+
+@pytest.mark.parametrize(
+    ("time_type", "times"),
+    [
+        ("epochMillis", ["999", "1000", "1000.5", "1001", "2500"]),
+        ("epochSeconds", ["0.999", "1", "1.0005", "1.5", "2"]),
+        ("iso8601", ["1970-01-01T00:00:01.5Z", "1970-01-01T00:00:01Z", "1970-01-01T00:00:02.000Z"]),
+    ],
+)
+def test_what_is_remembered_of_a_page_of_bytes_is_what_is_remembered_of_its_records(
+    time_type: str, times: list[str]
+) -> None:
+    kind = "S" if time_type == "iso8601" else "N"
+    values = [{"id": {"S": f"k\n{n}"}, "uploadedOn": {kind: text}} for n, text in enumerate(times)]
+    notation = time_type_of(time_type)
+    records = [Record((one["id"]["S"],), notation.millis(one["uploadedOn"]), one) for one in values]
+    items = ItemSpec(("id",), "uploadedOn", time_type, None)
+    page = Transcoding(PageCounts()).page(body(values), EVER, items, lambda: records)
+    assert isinstance(page, RawPage)
+    marks = page.marks(1000, notation.cut_millis)
+    assert marks is not None
+    expected = [mark for record in records if (mark := mark_of(record, "uploadedOn")) is not None]
+    assert list(marks) == [mark for mark in expected if mark[0] >= 1000]
