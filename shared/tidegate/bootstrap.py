@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
+from tidegate.deliver import Places, current_destinations
+from tidegate.destinations import Tools, destination_of
 from tidegate.engine import Engine
 from tidegate.export import ExportKind
 from tidegate.intact import require_intact
@@ -55,16 +57,21 @@ class AWSClients:
     dynamodb: DynamoDBClient
     s3: S3Client
     sqs: SQSClient
+    make: Callable[..., Any] = boto3.client
+    """Makes the further ones that a destination needs: of Secrets Manager, STS, or of another account."""
 
 
 def clients(settings: Settings, session: boto3.Session | None = None) -> AWSClients:
     """Clients for a stack; a test or a command may bring a session of its own."""
     maker = session or boto3.Session()
     make = partial(maker.client, region_name=settings.region, endpoint_url=settings.endpoint_url, config=CONFIG)
-    made = AWSClients(make("dynamodb"), make("s3"), make("sqs"))
-    for client in (made.dynamodb, made.s3, made.sqs):
+
+    def intact(service: str, **more: Any) -> Any:
+        client = make(service, **more)
         require_intact(client)
-    return made
+        return client
+
+    return AWSClients(intact("dynamodb"), intact("s3"), intact("sqs"), intact)
 
 
 def utc_now() -> datetime:
@@ -155,12 +162,26 @@ class Stack:
             return DeadLetterQueue(self.clients.sqs, name, used.work_dlq_url, used.work_queue_url)
         return DeadLetterQueue(self.clients.sqs, name, used.request_dlq_url, used.request_queue_url)
 
+    def places(self) -> Places:
+        """Where an export's destinations are found and opened."""
+        tools = Tools(self.clients.make)
+        return Places(
+            objects=self.objects,
+            open=lambda document: destination_of(document, tools),
+            current=partial(current_destinations, self.ledger),
+            clock=self.clock,
+        )
+
     def engine(self) -> Engine:
         """What a worker runs, with every kind that ships with Tidegate."""
         return Engine(
             ledger=self.ledger,
             objects=self.objects,
-            kinds={Kind.EXPORT: ExportKind(self.ledger, self.objects, self.source_of, self.clock, self.pages)},
+            kinds={
+                Kind.EXPORT: ExportKind(
+                    self.ledger, self.objects, self.source_of, self.clock, self.places(), self.pages
+                )
+            },
             clock=self.clock,
             owner=uuid.uuid4().hex,
             give_up_after=timedelta(seconds=self.settings.give_up_after_seconds),

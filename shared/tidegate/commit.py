@@ -8,11 +8,13 @@ all; both recognise themselves when an answer was lost and they are asked again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pynamodb.transactions import TransactWrite
 
+from tidegate.definition import OWN_BUCKET
 from tidegate.errors import FatalError, RetriableError
 from tidegate.instants import rfc3339
 from tidegate.manifest import counts
@@ -72,14 +74,21 @@ def seal(ledger: Ledger, objects: Objects, lease: Lease, window: Seal) -> None:
     )
 
 
-def commit(ledger: Ledger, lease: Lease, window: Seal, operation: Operation | None, now: datetime) -> Ended:
-    """Commit a sealed window whose parts and manifest are all where they belong.
+def commit(
+    ledger: Ledger,
+    lease: Lease,
+    window: Seal,
+    operation: Operation | None,
+    now: datetime,
+    receipts: Sequence[JSONObject] = (),
+) -> Ended:
+    """Commit a sealed window whose parts and manifest are all where they belong; `receipts` of the further places.
 
     One transaction: the watermark (only from where it was read, only forwards, only while the study exists), the
     chain head, the end of the operation, and the audit event. `operation` is None where its row has expired. Repeating
     it after it has happened changes nothing. Raises LostLeaseError.
     """
-    ended = _ended(window)
+    ended = _ended(window, receipts)
     refused = _transact(ledger, lease, window, operation, ended, now)
     if not refused:
         return ended
@@ -127,7 +136,7 @@ def set_watermark(
     return not moving.refused or ledger.history.has(stream, event_id)
 
 
-def _ended(window: Seal) -> Ended:
+def _ended(window: Seal, receipts: Sequence[JSONObject]) -> Ended:
     head = None
     if window.moves_watermark and window.window is not None:
         memory = Memory(window.memory.key, window.memory.sha256) if window.memory else None
@@ -136,7 +145,10 @@ def _ended(window: Seal) -> Ended:
     result: JSONObject = {
         "manifest": {"key": window.manifest_key, "sha256": window.manifest_sha256},
         "failedRecords": {"count": listed.records if listed else 0, "key": listed.key if listed else None},
-        "receipts": [{"destination": "S3", "manifest": window.manifest_key}],
+        "receipts": [
+            {"destination": OWN_BUCKET, "outcome": "DELIVERED", "manifest": window.manifest_key},
+            *receipts,
+        ],
         "counts": counts(window.manifest),
         "absentTables": list(window.absent_tables),
     }

@@ -5,7 +5,7 @@ The defaults stand here once; definition_schema.py, which checks what people wri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.instants import parse_rfc3339
@@ -26,6 +26,12 @@ DEFAULTS: Mapping[str, Any] = {
     "maxRecordsPerPart": 1_000_000,
     "maxBytesPerPart": 1 << 30,
     "rowLimitPolicy": "error",
+}
+OWN_BUCKET = "S3"
+"""The name of the stack's own bucket among an export's destinations, unless it is given another."""
+DESTINATION_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "S3": {"manifest": True},
+    "SFTP": {"port": 22, "directory": "", "existing": "fail", "createDirectories": False, "manifest": False},
 }
 MAX_FAILED_DEFAULTS: Mapping[str, Any] = {"percent": 1, "atLeast": 10}
 
@@ -50,7 +56,7 @@ def from_document(document: JSONObject, version: int) -> Definition:
         table_by=tuple(given.get("tableBy", ())),
         columns=None if columns is None else tuple(_column(column) for column in columns),
         format=_format(given.get("format", {})),
-        destinations=tuple(given.get("destinations", ({"type": "S3"},))),
+        destinations=destinations(given.get("destinations", ({"type": "S3"},))),
         time_zone=given["timeZone"],
         settle_seconds=given["settleSeconds"],
         lookback_seconds=given["lookbackSeconds"],
@@ -64,6 +70,32 @@ def from_document(document: JSONObject, version: int) -> Definition:
         max_failed_at_least=max_failed["atLeast"],
         document=document,
     )
+
+
+def destinations(documents: Sequence[JSONObject]) -> tuple[JSONObject, ...]:
+    """The entries of an export's destinations, each with name and defaults; the own bucket is always the first.
+
+    A name that is not given is the type, with a number from the second of that type on: SFTP, SFTP-2. The own bucket
+    counts as the first of type S3 whether it is listed or not, because it has the parts in any case.
+    """
+    counted = {OWN_BUCKET: 1}
+    own: JSONObject = {"type": "S3", "name": OWN_BUCKET}
+    others: list[JSONObject] = []
+    for document in documents:
+        given = _present(document)
+        if is_own_bucket(given):
+            own = {"type": "S3", "name": given.get("name", OWN_BUCKET)}
+            continue
+        kind = given["type"]
+        counted[kind] = counted.get(kind, 0) + 1
+        name = kind if counted[kind] == 1 else f"{kind}-{counted[kind]}"
+        others.append({"name": name, **DESTINATION_DEFAULTS.get(kind, {}), **given})
+    return (own, *others)
+
+
+def is_own_bucket(document: JSONObject) -> bool:
+    """Whether an entry of the destinations means the stack's own bucket: it names no other."""
+    return bool(document["type"] == "S3" and not document.get("bucket"))
 
 
 def _source(document: JSONObject) -> SourceSpec:

@@ -18,7 +18,14 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from tidegate.definition import DEFAULTS, FORMAT_DEFAULTS, MAX_FAILED_DEFAULTS
+from tidegate.definition import DEFAULTS, FORMAT_DEFAULTS, MAX_FAILED_DEFAULTS, destinations
+from tidegate.destination_schema import (
+    MOST_DESTINATIONS,
+    AnyDestination,
+    S3Destination,
+    check_tables,
+    distinct_destinations,
+)
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.message import EXPORT_ID_PATTERN, INSTANT_PATTERN, StudyId, published_schema
 from tidegate.rejection import checked, rejected, shown
@@ -61,6 +68,10 @@ def _text_or_object(value: object) -> str:
 AttributePath = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_path)]
 
 
+def _own_bucket() -> list[AnyDestination]:
+    return [S3Destination(type="S3")]
+
+
 class Column(Strict):
     """A selected column: the attribute, or the path into maps, that it comes from, and its name."""
 
@@ -80,12 +91,6 @@ class Format(Strict):
         alias="formulaGuard",
         description="CSV: an apostrophe before text that a spreadsheet would run as a formula.",
     )
-
-
-class Destination(Strict):
-    """The stack's own bucket, where every export goes."""
-
-    type: Literal["S3"]
 
 
 class MaxFailedRecords(Strict):
@@ -131,8 +136,11 @@ class ExportDocument(Strict):
         | None
     ) = Field(default=None, description="Columns to write, in this order. Default: record id, time, then all by name.")
     format: Format = Field(default_factory=Format)
-    destinations: Annotated[list[Destination], Field(min_length=1, max_length=1)] = Field(
-        default_factory=lambda: [Destination(type="S3")]
+    destinations: Annotated[
+        list[AnyDestination], Field(min_length=1, max_length=MOST_DESTINATIONS), AfterValidator(distinct_destinations)
+    ] = Field(
+        default_factory=_own_bucket,
+        description="Where the parts go; the stack's own bucket has them in any case.",
     )
     time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
         default=DEFAULTS["timeZone"],
@@ -210,6 +218,12 @@ def validate(document: object, *, source_types: Collection[str] = BUILT_IN_SOURC
     source = normalised["source"] = {name: value for name, value in dumped["source"].items() if value is not None}
     if isinstance(source.get("recordKey"), str):
         source["recordKey"] = [source["recordKey"]]
+    try:
+        check_tables(checked_document.destinations, tables=bool(checked_document.table_by))
+    except ValueError as error:
+        raise rejected("INVALID_FIELD", [f"destinations {error}."], what=_WHAT) from None
+    given = [{name: value for name, value in entry.items() if value is not None} for entry in dumped["destinations"]]
+    normalised["destinations"] = [dict(entry) for entry in destinations(given)]
     if "columns" in normalised:
         normalised["columns"] = [_selection(column) for column in normalised["columns"]]
     if len(json.dumps(normalised)) > LARGEST_DOCUMENT:

@@ -14,7 +14,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from tidegate import commit, deliver, manifest
-from tidegate.definition import from_document
+from tidegate.definition import from_document, is_own_bucket
+from tidegate.deliver import Deliveries, Places
 from tidegate.errors import TidegateError
 from tidegate.failed import too_many
 from tidegate.job import Budget, Claim, PassResult
@@ -56,6 +57,7 @@ class ExportKind:
     objects: Objects
     source_of: Callable[[Definition], Source]
     clock: Callable[[], datetime]
+    places: Places
     pages: PageCounts
 
     def begin(self, claim: Claim) -> ExportJob:
@@ -89,6 +91,7 @@ class ExportJob:
         self.seal = Seal.unpacked(claim.lease.seal, kind.objects) if claim.lease.seal is not None else None
         self.head = claim.lease.head
         self.published = 0
+        self.deliveries: Deliveries | None = None
         self.live: Live | None = None
 
     def run(self, previous: bytes | None, budget: Budget) -> PassResult:
@@ -214,6 +217,7 @@ class ExportJob:
             absent_tables=tuple(t for t in self.params.tables or () if t not in written.columns),
             failed_list=written.failed.file if written.failed else None,
             memory=live.late.finish(memory_key(self.operation, after)) if live.late and after else None,
+            destinations=tuple(entry for entry in self.definition.destinations if not is_own_bucket(entry)),
         )
         try:
             commit.seal(self.kind.ledger, self.kind.objects, self.lease, self.seal)
@@ -251,11 +255,14 @@ class ExportJob:
         self.published = deliver.parts(self.kind.objects, seal, self.published, budget)
         if self.published < len(seal.placed):
             return self._publishing(seal)
+        deliveries = self._deliveries(seal)
+        if not deliveries.run(budget):
+            return self._publishing(seal)
         deliver.manifest(self.kind.objects, seal)
         ours = seal.operation_id == self.operation.operation_id
         owner = self.operation if ours else self.kind.ledger.operations.read(seal.operation_id)
-        ended = commit.commit(self.kind.ledger, self.lease, seal, owner, self.kind.clock())
-        self.seal, self.published = None, 0
+        ended = commit.commit(self.kind.ledger, self.lease, seal, owner, self.kind.clock(), deliveries.receipts())
+        self.seal, self.published, self.deliveries = None, 0, None
         if ended.head is not None:
             self._forget(self.head, ended.head)
             self.head = ended.head
@@ -285,13 +292,24 @@ class ExportJob:
         except TidegateError as error:
             logger.warning("an old memory stays", extra={"key": before.memory.key, "reason": str(error)})
 
+    def _deliveries(self, seal: Seal) -> Deliveries:
+        """How far the destinations of this seal are: as the pair's row had it when we took its lease."""
+        if self.deliveries is None:
+            stored = self.lease.deliveries if seal.fence != self.lease.fence else {}
+            run = f"{self.operation.operation_id}#{self.operation.dispatch}"
+            self.deliveries = Deliveries(self.kind.ledger.pairs, self.kind.places, self.lease, seal, stored, run)
+        return self.deliveries
+
     def _publishing(self, seal: Seal) -> PassResult:
-        """The state between two passes of publishing: how many files are in place."""
-        state = json.dumps({"sealedBy": seal.operation_id, "published": self.published}).encode()
+        """The state between two passes of publishing: how many files are in place, here and at each destination."""
+        reached = self._deliveries(seal)
+        state = json.dumps(
+            {"sealedBy": seal.operation_id, "published": self.published, "delivered": reached.marks()}
+        ).encode()
         counted = manifest.counts(seal.manifest)
         return PassResult(
             complete=False,
-            progress=Progress(99, counted["records"], counted["bytes"], description="delivering"),
+            progress=Progress(99, counted["records"], counted["bytes"], description=reached.description()),
             state=PUBLISHING + state,
             window=seal.window if seal.operation_id == self.operation.operation_id else None,
         )

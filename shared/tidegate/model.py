@@ -273,6 +273,15 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at before anything is done, and what to do where it is not right."""
+
+    ok: bool
+    what: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far an operation is; percent is None where nobody can know."""
 

@@ -37,6 +37,7 @@ class Seal:
     absent_tables: tuple[str, ...] = ()
     failed_list: Part | None = None
     memory: Part | None = None
+    destinations: tuple[JSONObject, ...] = ()
 
     @property
     def placed(self) -> tuple[tuple[Part, str], ...]:
@@ -79,6 +80,7 @@ class Seal:
             "parts": [_listed(part) for part in self.parts],
             "failedList": None if self.failed_list is None else _listed(self.failed_list),
             "memory": None if self.memory is None else _listed(self.memory),
+            "destinations": [dict(destination) for destination in self.destinations],
         }
 
     @classmethod
@@ -101,6 +103,7 @@ class Seal:
             parts=tuple(map(_part, document["parts"])),
             failed_list=None if document["failedList"] is None else _part(document["failedList"]),
             memory=None if document.get("memory") is None else _part(document["memory"]),
+            destinations=tuple(document.get("destinations", ())),  # absent from the seals of earlier versions
         )
 
 

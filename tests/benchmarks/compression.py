@@ -56,7 +56,7 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in WAYS}
     sizes = {}
     for _ in range(ROUNDS):
-        for name, compress in random.Random().sample(list(WAYS.items()), len(WAYS)):
+        for name, compress in random.sample(list(WAYS.items()), len(WAYS)):
             began = time.process_time()
             sizes[name] = sum(len(compress(member)) for member in members)
             seconds[name].append(time.process_time() - began)

@@ -89,7 +89,7 @@ class Tide:
             whole = DynamoDBSource(stack.clients.dynamodb, read, page_limit=self.page_limit, readers=1)
             return Lagging(whole, self.hidden, self.asked)
 
-        kinds = {"EXPORT": ExportKind(stack.ledger, stack.objects, source_of, stack.clock, stack.pages)}
+        kinds = {"EXPORT": ExportKind(stack.ledger, stack.objects, source_of, stack.clock, stack.places(), stack.pages)}
         if self.pages_a_pass is None:
             return self.world.engine(kinds=kinds)
         pages = self.pages_a_pass

@@ -46,7 +46,7 @@ def engine(world: World, pages: int = 2, page_limit: int = 3, **changes: Any) ->
         return DynamoDBSource(stack.clients.dynamodb, read, page_limit=page_limit, readers=1)
 
     budget: Callable[[float], Budget] = lambda _seconds: Pages(pages)  # noqa: E731  mypy wants the annotation
-    kinds = {"EXPORT": ExportKind(stack.ledger, stack.objects, source_of, stack.clock, stack.pages)}
+    kinds = {"EXPORT": ExportKind(stack.ledger, stack.objects, source_of, stack.clock, stack.places(), stack.pages)}
     return world.engine(kinds=kinds, budget=budget, **changes)
 
 

@@ -72,7 +72,7 @@ def test_a_short_document_gets_every_default() -> None:
     assert definition.source == SourceSpec(type="dynamodb", table="Records")
     assert definition.format == FormatSpec("CSV", "gzip", formula_guard=True)
     assert (definition.studies, definition.table_by, definition.columns) == (None, (), None)
-    assert definition.destinations == ({"type": "S3"},)
+    assert definition.destinations == ({"type": "S3", "name": "S3"},)
     assert (definition.time_zone, definition.settle_seconds, definition.lookback_seconds) == ("UTC", 60, 900)
     assert (definition.first_export_from, definition.empty_policy) == (None, "none")
     assert (definition.max_records_per_part, definition.max_bytes_per_part) == (1_000_000, 1 << 30)
@@ -178,7 +178,7 @@ def test_a_source_of_ones_own_is_taken_where_it_is_registered() -> None:
         ("format.compression", {"format": {"compression": "zip"}}),
         ("format.formulaGuard", {"format": {"formulaGuard": "yes"}}),
         ("destinations", {"destinations": []}),
-        ("destinations[0].type", {"destinations": [{"type": "SFTP"}]}),
+        ("destinations[0].type", {"destinations": [{"type": "FTP"}]}),
         ("timeZone", {"timeZone": "Europe"}),
         ("settleSeconds", {"settleSeconds": -1}),
         ("settleSeconds", {"settleSeconds": True}),
@@ -209,7 +209,7 @@ def test_a_wrong_value_is_refused_with_its_path(path: str, change: dict[str, Any
         ("source.timetype", {"source": {**SOURCE, "timetype": "epochMillis"}}),
         ("source.table", {"source": {"type": "sample", "table": "Records"}}),
         ("columns[0].to", {"columns": [{"from": "a", "to": "b"}]}),
-        ("destinations[0].bucket", {"destinations": [{"type": "S3", "bucket": "b"}]}),
+        ("destinations[0].buckets", {"destinations": [{"type": "S3", "buckets": "b"}]}),
     ],
 )
 def test_an_unknown_key_is_refused_with_its_path(path: str, change: dict[str, Any]) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from tidegate.errors import FatalError
-from tidegate.model import Definition
+from tidegate.model import Definition, Finding
 from tidegate.sources.dynamodb import DynamoDBSource
 from tidegate.sources.dynamodb.times import time_type_of
 from tidegate.sources.sample import SampleSource
-from tidegate.sources.source import Ask, Clients, Finding, Inspectable, Key, KeyLookup, Names, Source, TimeOrdered
+from tidegate.sources.source import Ask, Clients, Inspectable, Key, KeyLookup, Names, Source, TimeOrdered
 
 __all__ = [
     "Ask",

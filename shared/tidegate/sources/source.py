@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
-from tidegate.model import JSON, Page, Window
+from tidegate.model import JSON, Finding, Page, Window
 from tidegate.transcoding import Transcoding
 
 if TYPE_CHECKING:
@@ -32,15 +32,6 @@ class Ask:
     def __post_init__(self) -> None:
         if (self.window is None) == (self.keys is None):
             raise ValueError("a source is asked either for a window or for keys")
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at before the first run, and what to do where it is not right."""
-
-    ok: bool
-    what: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

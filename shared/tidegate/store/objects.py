@@ -45,6 +45,14 @@ class Objects:
             body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"]
             yield from body.iter_chunks(READ_SIZE)
 
+    def read_from(self, key: str, offset: int, size: int) -> Iterator[bytes]:
+        """The bytes of an object from `offset` on, in chunks of `size`, the last one shorter."""
+        with _translated(f"reading s3://{self.bucket}/{key}"):
+            chosen = {"Range": f"bytes={offset}-"} if offset else {}
+            body = self.client.get_object(Bucket=self.bucket, Key=key, **chosen)["Body"]  # type: ignore[arg-type]  # one optional text
+            while data := body.read(size):
+                yield data
+
     def exists(self, key: str) -> bool:
         """Whether there is an object of that key."""
         try:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BinaryAttribute, JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
@@ -51,14 +51,16 @@ class Lease:
     fence: int
     head: Head | None
     seal: JSONObject | None
+    deliveries: JSONObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How far a pair is: the end of its chain, and the seal that waits for its commit."""
+    """How far a pair is: the end of its chain, the seal that waits for its commit, and how far that is delivered."""
 
     head: Head | None
     seal: JSONObject | None
+    deliveries: JSONObject = field(default_factory=dict)
 
 
 class PairRow(Model):
@@ -75,6 +77,7 @@ class PairRow(Model):
     memorySha256 = UnicodeAttribute(null=True)
     seal = BinaryAttribute(null=True, legacy_encoding=False)
     sealedBy = UnicodeAttribute(null=True)
+    deliveries = JSONAttribute(null=True)
     deletedAt = InstantAttribute(null=True)
 
     if TYPE_CHECKING:
@@ -95,7 +98,8 @@ class PairRow(Model):
             )
         if taking.refused:
             return None
-        return Lease(pair, owner, int(row.fence), _head_of(row), unpack(row.seal) if row.seal else None)
+        seal = unpack(row.seal) if row.seal else None
+        return Lease(pair, owner, int(row.fence), _head_of(row), seal, row.deliveries or {})
 
     @classmethod
     def lease_until(cls, pair: Pair) -> datetime | None:
@@ -129,7 +133,7 @@ class PairRow(Model):
         """Add the seal to a transaction: only under our fence, and only where no other seal waits."""
         transaction.update(
             cls(lease.pair.key),
-            actions=[cls.seal.set(packed), cls.sealedBy.set(operation_id)],
+            actions=[cls.seal.set(packed), cls.sealedBy.set(operation_id), cls.deliveries.remove()],
             condition=(cls.fence == lease.fence) & cls.seal.does_not_exist(),
         )
 
@@ -139,7 +143,7 @@ class PairRow(Model):
 
         Under our fence only, and only if the seal is still that operation's.
         """
-        actions: list[Action] = [cls.seal.remove(), cls.sealedBy.remove()]
+        actions: list[Action] = [cls.seal.remove(), cls.sealedBy.remove(), cls.deliveries.remove()]
         if head is not None:
             actions += [cls.headEnd.set(head.end), cls.headKey.set(head.key), cls.headSha256.set(head.sha256)]
             actions.append(cls.deletedAt.remove())
@@ -152,6 +156,17 @@ class PairRow(Model):
             actions=actions,
             condition=(cls.fence == lease.fence) & (cls.sealedBy == operation_id),
         )
+
+    @classmethod
+    def save_deliveries(cls, lease: Lease, operation_id: str, deliveries: JSONObject) -> None:
+        """Note how far each destination of the sealed window is, receipts and all. Raises LostLeaseError."""
+        with conditional(f"noting the deliveries of {lease.pair.key}") as noting:
+            cls(lease.pair.key).update(
+                actions=[cls.deliveries.set(dict(deliveries))],
+                condition=(cls.fence == lease.fence) & (cls.sealedBy == operation_id),
+            )
+        if noting.refused:
+            raise lost(lease)
 
     @classmethod
     def sealed_by(cls, pair: Pair) -> tuple[int, str | None]:
@@ -171,7 +186,7 @@ class PairRow(Model):
                 row = cls.get(pair.key, consistent_read=True)
             except cls.DoesNotExist:
                 return Standing(None, None)
-        return Standing(_head_of(row), unpack(row.seal) if row.seal else None)
+        return Standing(_head_of(row), unpack(row.seal) if row.seal else None, row.deliveries or {})
 
     @classmethod
     def alive(cls) -> Iterator[Pair]:
@@ -219,6 +234,7 @@ class PairRow(Model):
                             cls.memorySha256,
                             cls.seal,
                             cls.sealedBy,
+                            cls.deliveries,
                         )
                     ),
                 ]

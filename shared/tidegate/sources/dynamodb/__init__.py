@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidegate.errors import FatalError, RejectedError
-from tidegate.model import JSON, AttributeValue, Definition, FailedRecord, Page, Record, Window
+from tidegate.model import JSON, AttributeValue, Definition, FailedRecord, Finding, Page, Record, Window
 from tidegate.sources.dynamodb.bodies import take_bodies
 from tidegate.sources.dynamodb.inspection import inspect
 from tidegate.sources.dynamodb.items import BATCH, ItemReader, ahead
@@ -18,7 +18,7 @@ from tidegate.sources.dynamodb.query import QueryReader
 from tidegate.sources.dynamodb.scan import ScanReader
 from tidegate.sources.dynamodb.schema import Plan, describe, plan, remedy_of
 from tidegate.sources.dynamodb.sieve import Sieve
-from tidegate.sources.source import Ask, Finding, Key, Names
+from tidegate.sources.source import Ask, Key, Names
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from tidegate.awserrors import translated
 from tidegate.errors import TidegateError
 from tidegate.instants import rfc3339, to_millis
-from tidegate.model import AttributeValue, Definition, FailedRecord, Window
+from tidegate.model import AttributeValue, Definition, FailedRecord, Finding, Window
 from tidegate.sources.dynamodb.keys import wire_value
 from tidegate.sources.dynamodb.schema import Plan, describe, plan, remedy_of
 from tidegate.sources.dynamodb.sieve import Sieve
-from tidegate.sources.source import Finding
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

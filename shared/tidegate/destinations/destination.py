@@ -1,0 +1,92 @@
+"""What a destination is: the protocol, and what passes between it and the step that delivers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tidegate.model import Finding, JSONObject
+
+
+@dataclass(frozen=True, slots=True)
+class Consignment:
+    """Whose files these are, for the names that they get: all of one sealed window.
+
+    `window` is the last segment of the window's directory in the stack's bucket (`<start>_<end>`, `reexport=<id>`),
+    `date` the UTC day of its end.
+    """
+
+    export: str
+    study: str
+    date: str
+    window: str
+    operation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One finished file on its way: its key in the stack's bucket, what is known of its bytes, and how to read them.
+
+    `path` is the key below the window's directory (`table=x/part-00001.csv.gz`). `read(offset, size)` yields the bytes
+    from `offset` on in chunks of `size`, the last one shorter.
+    """
+
+    consignment: Consignment
+    key: str
+    path: str
+    table: str
+    size: int
+    sha256: str
+    media_type: str
+    read: Callable[[int, int], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one call reached: whether the file is there, whole and under its final name, and where that is."""
+
+    done: bool
+    where: str
+
+
+class Destination(Protocol):
+    """A place outside the stack's bucket that gets each part.
+
+    Every method raises RetriableError for what may pass and FatalError for what somebody has to put right; both say
+    which destination, what it was about and what to do.
+    """
+
+    point: JSONObject | None
+    """From where the file in hand can be gone on with, also by another process; None where it would begin anew."""
+
+    def send(self, file: Outgoing, point: JSONObject | None, spent: Callable[[], bool]) -> Sent:
+        """Deliver one file, on from `point` (None: from the beginning), until it is done or `spent` says so.
+
+        Each call gets at least one step further and leaves in `point` how far; where that is stored after each call, a
+        file that was delivered before a crash is recognised. A reader sees it whole under its name or not at all.
+        """
+        ...
+
+    def probe(self) -> Sequence[Finding]:
+        """Try everything but sending data, in order, up to the first thing that is wrong."""
+        ...
+
+    def where(self) -> str:
+        """The place, for people."""
+        ...
+
+    def close(self) -> None:
+        """Give up connections; `send` makes new ones."""
+        ...
+
+
+MakeClient = Callable[..., Any]
+"""Makes a low-level AWS client of this stack's region: service name, then boto3's own keywords."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a destination may use of its stack."""
+
+    client: MakeClient
