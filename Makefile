@@ -95,12 +95,15 @@ check: install $(VENV)/sam/.done $(VENV)/checkov/.done $(VENV)/audit/.done  ## f
 build: install $(VENV)/sam/.done  ## the functions' packages for arm64, as `sam deploy` takes them
 	SAM_CLI_TELEMETRY=0 $(VENV)/sam/bin/sam build
 
-COMPILE := pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command 'make lock'
+LOCK := pip compile --quiet --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate --custom-compile-command 'make lock'
+COMPILE := $(LOCK) --universal
+# For Lambda's machines alone, so that no line depends on the machine that builds.
+PACKED := $(LOCK) --python-platform aarch64-manylinux_2_28
 UPGRADE ?=
 lock: $(VENV)/bootstrap/.done  ## resolve requirements/*.lock anew (UPGRADE=--upgrade for newer versions)
 	echo 'uv==0.13.9' | $(UV) $(COMPILE) - -o requirements/uv.lock
 	$(UV) $(COMPILE) $(UPGRADE) pyproject.toml --all-extras -o requirements/all.lock
-	for f in intake worker tick; do $(UV) $(COMPILE) pyproject.toml --extra $$f -c requirements/all.lock -o requirements/$$f.lock; done
+	for f in intake worker tick; do $(UV) $(PACKED) pyproject.toml --extra $$f -c requirements/all.lock -o requirements/$$f.lock; done
 	echo 'ministack[full]==1.5.33' | $(UV) $(COMPILE) - -o requirements/ministack.lock
 	echo 'aws-sam-cli==1.170.0' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/sam.lock
 	echo 'ziglang==0.17.1' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/zig.lock

@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate.bootstrap import Stack
 from tidegate.engine import Verdict
+from tidegate.errors import RejectedError
 from tidegate.job import Task
 from tidegate.logs import DiscreetFormatter
 from tidegate.model import State
@@ -34,13 +35,26 @@ def stack() -> Stack:
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Work on the messages of a batch (template.yaml sets its size to 1); what is not done is given back."""
+    """Work on the messages of a batch (template.yaml sets its size to 1); what is not done is given back.
+
+    Called with `{"probe": EXPORT}` it tries that export's destinations instead, and answers what it found.
+    """
+    if "probe" in event:
+        return _probe(str(event["probe"]))
     failures = []
     for record in event["Records"]:
         verdict = _work(record, context)
         if not verdict.acknowledge:
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}
+
+
+def _probe(export: str) -> dict[str, Any]:
+    metrics.add_metric(name="DestinationsProbed", unit=MetricUnit.Count, value=1)
+    try:
+        return {"destinations": stack().probe(export)}
+    except RejectedError as error:
+        return {"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}
 
 
 def _work(record: Mapping[str, Any], context: LambdaContext) -> Verdict:

@@ -172,6 +172,12 @@ class Stack:
             clock=self.clock,
         )
 
+    def probe(self, export: str) -> list[dict[str, Any]]:
+        """Try an export's destinations without sending data."""
+        from tidegate.probe import probe
+
+        return probe(self.places(), export)
+
     def engine(self) -> Engine:
         """What a worker runs, with every kind that ships with Tidegate."""
         return Engine(

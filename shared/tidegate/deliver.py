@@ -238,6 +238,8 @@ def current_destinations(ledger: Ledger, export: str) -> Mapping[str, JSONObject
     newest = ledger.exports.newest(export)
     template = ledger.settings.default_export if export == DEFAULT_EXPORT else {}
     document = template if newest is None else newest[1]
+    if not document:
+        return {}
     return {entry["name"]: entry for entry in destinations(document.get("destinations") or ())}
 
 

@@ -29,6 +29,7 @@ class Settings:
     request_queue_url: str = ""
     request_dlq_url: str = ""
     intake_function: str = ""
+    worker_function: str = ""
     override_buckets: tuple[str, ...] = ()
     default_export: Mapping[str, Any] = field(default_factory=dict)
     stack: str = "tidegate"

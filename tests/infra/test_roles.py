@@ -8,7 +8,13 @@ import pytest
 
 Json = dict[str, Any]
 Resolve = Callable[..., Any]
-EVERYTHING = {"SourceTableArns": "arn:aws:dynamodb:eu-west-1:123456789012:table/More", "OverrideBuckets": "in-a,in-b"}
+EVERYTHING = {
+    "SourceTableArns": "arn:aws:dynamodb:eu-west-1:123456789012:table/More",
+    "OverrideBuckets": "in-a,in-b",
+    "DestinationBuckets": "out-a,out-b",
+    "DestinationRoleArns": "arn:aws:iam::111122223333:role/a,arn:aws:iam::444455556666:role/b",
+    "DestinationKeyArns": "arn:aws:kms:eu-west-1:123456789012:key/k",
+}
 
 
 def listed(value: Any) -> list[str]:
@@ -140,3 +146,18 @@ def test_the_list_of_override_buckets_takes_names_of_buckets_and_nothing_wider(t
     pattern = template["Parameters"]["OverrideBuckets"]["AllowedPattern"]
     assert re.fullmatch(pattern, "in-a,in-b.example")
     assert re.fullmatch(pattern, buckets) is None
+
+
+def test_only_the_worker_may_reach_destinations_and_only_those_that_are_named(template: Json, resolve: Resolve) -> None:
+    bare = allowed(template, resolve, "WorkerRole")
+    assert not {"WriteToDestinations", "AssumeRolesOfDestinations", "UseKeysOfDestinations"} & set(bare)
+    worker = allowed(template, resolve, "WorkerRole", **EVERYTHING)
+    assert worker["WriteToDestinations"][1] == ["arn:aws:s3:::out-a/*", "arn:aws:s3:::out-b/*"]
+    assert worker["AssumeRolesOfDestinations"] == ({"sts:AssumeRole"}, EVERYTHING["DestinationRoleArns"].split(","))
+    assert worker["UseKeysOfDestinations"][1] == [EVERYTHING["DestinationKeyArns"]]
+    assert worker["ReadSecretsOfDestinations"][0] == {"secretsmanager:GetSecretValue"}
+    assert worker["ReadSecretsOfDestinations"][1][0].endswith(":secret:tidegate/*")
+    others = set(roles(template)) - {"WorkerRole"}
+    for role in others:
+        for actions, _ in allowed(template, resolve, role, **EVERYTHING).values():
+            assert not {"secretsmanager:GetSecretValue", "sts:AssumeRole", "kms:Decrypt"} & actions, role

@@ -89,6 +89,9 @@ class Commands:
         self.ordered.append(dict(payload))
         return self.recovery.carry_out(order_of(json.loads(json.dumps(payload))), self.world.clock())
 
+    def probe(self, export: str) -> list[dict[str, Any]]:
+        return self.world.stack.probe(export)
+
     def intake(self) -> None:
         """Accept or refuse every message of the request queue."""
         sqs, url = self.world.stack.clients.sqs, self.settings.request_queue_url

@@ -12,6 +12,7 @@ from tidegate import __version__
 from tidegate.cli.check import EPILOG as CHECK_EPILOG
 from tidegate.cli.check import check
 from tidegate.cli.definitions import definitions
+from tidegate.cli.destinations import destinations
 from tidegate.cli.export import EPILOG as EXPORT_EPILOG
 from tidegate.cli.export import export
 from tidegate.cli.failures import exit_code, explain
@@ -59,6 +60,7 @@ app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=VERIFY_EPILOG)(verify)
 app.add_typer(operations, name="operations")
 app.add_typer(definitions, name="exports")
+app.add_typer(destinations, name="destinations")
 app.add_typer(watermark, name="watermark")
 app.add_typer(studies, name="studies")
 app.add_typer(redrive, name="redrive")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tidegate.watermarking import Watermarking
 
 DEFAULT_EXPORT_VARIABLE = "TIDEGATE_DEFAULT_EXPORT"
+LONGEST_INVOCATION_SECONDS = 300
+"""The worker's timeout in template.yaml."""
 OUTPUTS_FILE = Path(".tidegate") / "outputs.json"
 
 REQUIRED_OUTPUTS = {
@@ -45,6 +47,7 @@ REQUIRED_OUTPUTS = {
     "work_queue_url": "WorkQueueUrl",
     "work_dlq_url": "WorkDeadLetterQueueUrl",
     "intake_function": "IntakeFunctionName",
+    "worker_function": "WorkerFunctionName",
 }
 """The settings that the commands need, and the outputs of template.yaml that they come from."""
 
@@ -125,22 +128,40 @@ class Stack:
 
         Raises RejectedError where it was refused, AwsError where the function itself failed.
         """
-        import boto3  # noqa: PLC0415  # as above
+        answer = self._call(self.settings.intake_function, payload, "INTAKE_FAILED")
+        return [str(operation_id) for operation_id in answer["operations"]]
 
-        functions = boto3.client("lambda", region_name=self.settings.region, endpoint_url=self.settings.endpoint_url)
-        invoked = functions.invoke(FunctionName=self.settings.intake_function, Payload=json.dumps(payload).encode())
+    def probe(self, export: str) -> list[dict[str, Any]]:
+        """Have the worker function try an export's destinations; probe.py has the shape of the answer.
+
+        Raises RejectedError where there is no such export, AwsError where the function itself failed.
+        """
+        answer = self._call(self.settings.worker_function, {"probe": export}, "WORKER_FAILED")
+        return list(answer["destinations"])
+
+    def _call(self, function: str, payload: Mapping[str, Any], code: str) -> dict[str, Any]:
+        import boto3  # noqa: PLC0415  # as above
+        from botocore.config import Config  # noqa: PLC0415
+
+        functions = boto3.client(
+            "lambda",
+            region_name=self.settings.region,
+            endpoint_url=self.settings.endpoint_url,
+            config=Config(read_timeout=LONGEST_INVOCATION_SECONDS),
+        )
+        invoked = functions.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
         answer = json.loads(invoked["Payload"].read() or b"null")
         if invoked.get("FunctionError") or not isinstance(answer, dict):
             told = answer.get("errorMessage") if isinstance(answer, dict) else None
             raise AwsError(
-                f"The function {self.settings.intake_function} failed: {told or invoked.get('FunctionError')}.",
-                code="INTAKE_FAILED",
+                f"The function {function} failed: {told or invoked.get('FunctionError')}.",
+                code=code,
                 remedy="Its log has the whole error. Give the command again: what was done already is not done twice.",
             )
         if "error" in answer:
             error = answer["error"]
             raise RejectedError(error["message"], code=error["code"], remedy=error["remedy"])
-        return [str(operation_id) for operation_id in answer["operations"]]
+        return answer
 
 
 def connect(name: str | None) -> Stack:

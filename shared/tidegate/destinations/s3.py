@@ -26,6 +26,9 @@ HASH = "tidegate-sha256"
 """Metadata of each object, by which a file that has arrived is known."""
 
 
+_PIECE = ("PartNumber", "ETag", "ChecksumSHA256")
+
+
 class S3Destination:
     """A bucket that is not the stack's own."""
 
@@ -187,7 +190,7 @@ class S3Destination:
             self._abort(client, key, upload)
             self.point = None
             return None, []
-        return upload, [{name: part[name] for name in ("PartNumber", "ETag", "ChecksumSHA256")} for part in found]
+        return upload, [{name: part[name] for name in _PIECE if name in part} for part in found]
 
     def _digest_at(self, file: Outgoing, offset: int) -> Any:
         if self._hashed is not None and self._hashed[:2] == (file.key, offset):

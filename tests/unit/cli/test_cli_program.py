@@ -31,6 +31,8 @@ def test_the_commands_are_those_of_the_specification_and_no_others() -> None:
     assert {" ".join(path) for path in EVERY_COMMAND} == {
         "",
         "check",
+        "destinations",
+        "destinations test",
         "export",
         "exports",
         "exports list",

@@ -35,7 +35,7 @@ CHUNK = 4 * (255 << 10)
 """Read from S3 and handed to the connection at a time: four of the largest requests, about 1 MB."""
 
 HASHED_AGAIN = 1 << 30
-"""A file that is gone on with by another process is read again up to there, for its hash; it takes some seconds."""
+"""Up to there bytes are read again for their hash, by us or by the server; more would take longer than a pass may."""
 
 
 class SFTPDestination:
@@ -212,7 +212,8 @@ class SFTPDestination:
                 code="PART_CHANGED",
                 remedy="Somebody changed it in the bucket. Bring the earlier version back, then redrive the delivery.",
             )
-        there, checksum = session.size(temporary), session.sha256_of(temporary)
+        there = session.size(temporary)
+        checksum = session.sha256_of(temporary) if file.size <= HASHED_AGAIN else None
         if there != file.size or checksum not in (None, file.sha256):
             self.point = None
             raise RetriableError(

@@ -22,6 +22,8 @@ from tidegate.errors import FatalError, RetriableError, TidegateError
 CONNECT_SECONDS = 10
 LOGIN_SECONDS = 15
 ANSWER_SECONDS = 20
+CHECKSUM_SECONDS = 50
+"""For a server that reads a file back; with a pass before it that is still less than a lease."""
 KEEPALIVE_SECONDS = 15
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 """By speed: in one pass over the bytes these encrypt and authenticate, which paramiko does in two for the others."""
@@ -91,13 +93,15 @@ class Session(paramiko.SFTPClient):  # type: ignore[misc]  # paramiko has no typ
         if "check-file" not in self.extensions:
             return None
         handle = self.open_handle(path, wire.SFTP_FLAG_READ)
+        everything = wire.int64(0)
+        self.sock.settimeout(CHECKSUM_SECONDS)
         try:
-            everything = wire.int64(0)
             kind, answer = self._request(wire.CMD_EXTENDED, "check-file", handle, "sha256", everything, everything, 0)
-        except StatusError:
+        except (StatusError, EOFError):  # offered, but not for this file or not by this algorithm
             return None
         finally:
-            self._request(wire.CMD_CLOSE, handle)
+            self.sock.settimeout(ANSWER_SECONDS)
+            self.close_handle(handle)
         if kind != wire.CMD_EXTENDED_REPLY:
             return None
         name = answer.get_text()
