@@ -16,6 +16,7 @@ PARAMETERS = {
         f"arn:aws:dynamodb:us-east-1:000000000000:table/{table}" for table in ("Elsewhere", "Unreadable")
     ),
     "OverrideBuckets": "override-files",
+    "DestinationBuckets": "partner-files",
 }
 
 
