@@ -6,7 +6,7 @@ UV := $(VENV)/bootstrap/bin/uv
 SOURCES := shared infra functions tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install native native-arm64 demo test check build lock clean
+.PHONY: help install native native-arm64 demo test faults crash check build lock clean
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
@@ -81,6 +81,14 @@ demo: install  ## sample records in, files out, twice, on an AWS inside this mac
 
 test: install $(VENV)/sam/.done  ## every test
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+FULL ?=
+faults: install  ## crashes, races and faults on purpose, with tables of what was survived (FULL=1: all of them)
+	@FULL=$(FULL) $(BIN)/python -m pytest -q -p no:randomly tests/faults
+
+AT ?=
+crash: install  ## one crash point of docs/faults.md alone: make crash AT="the tick:12:died after"
+	@PYTHONPATH=tests $(BIN)/python -m faults.crash $(if $(AT),"$(AT)")
 
 check: install $(VENV)/sam/.done $(VENV)/checkov/.done $(VENV)/audit/.done  ## formatting, lint, types, imports, template, vulnerabilities
 	$(BIN)/ruff format --check $(SOURCES)

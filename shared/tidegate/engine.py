@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -247,15 +248,15 @@ class Engine:
         return Verdict(acknowledge=True, ended=State.FAILED, note=failure.message)
 
     def _tidy(self, claim: Claim, kind: Kind | None) -> None:
-        """After the end: leftovers and the lease. What cannot be tidied now expires by itself: that is no failure."""
-        try:
+        """After the end: leftovers and the lease. What cannot be tidied now expires by itself: that is no failure.
+
+        The lease is given back whatever becomes of the leftovers, so that the next operation need not wait for it.
+        """
+        with _whatever_happens(claim):
             if kind is not None:
                 kind.clean(claim.operation)
+        with _whatever_happens(claim):
             self.ledger.pairs.release(claim.lease)
-        except TidegateError as error:
-            logger.warning(
-                "could not tidy up", extra={"operationId": claim.operation.operation_id, "reason": str(error)}
-            )
 
     def _retry(self, claim: Claim, delivery: Delivery, error: TidegateError) -> Verdict:
         current = self.ledger.operations.read(claim.operation.operation_id) or claim.operation
@@ -312,6 +313,14 @@ def _stay_hidden(delivery: Delivery) -> None:
 def current_under(claim: Claim, current: Operation) -> Operation:
     """The operation as it is now if that is under our fence; as claimed otherwise, so that the write is refused."""
     return current if current.fence == claim.operation.fence else claim.operation
+
+
+@contextmanager
+def _whatever_happens(claim: Claim) -> Iterator[None]:
+    try:
+        yield
+    except TidegateError as error:
+        logger.warning("could not tidy up", extra={"operationId": claim.operation.operation_id, "reason": str(error)})
 
 
 def _with_passes(progress: Progress, passes: int) -> Progress:

@@ -132,6 +132,15 @@ def test_an_operation_that_fails_for_good_does_not_block_the_next_of_its_group(
     assert [world.operation(i).state for i in (operation_id, second)] == [State.FAILED, State.SUCCEEDED]
 
 
+def test_the_lease_is_given_back_although_the_leftovers_could_not_be_removed(
+    world: World, faults: Faults, operation_id: str
+) -> None:
+    faults.fail(lambda call: call.name == "DeleteObjects", away())
+    world.work()
+    assert world.operation(operation_id).state is State.SUCCEEDED
+    assert world.stack.ledger.pairs.lease_until(PAIR) is None
+
+
 def test_a_pair_whose_lease_is_held_is_left_alone_until_the_lease_runs_out(world: World, operation_id: str) -> None:
     until = NOON + timedelta(seconds=40)
     assert world.stack.ledger.pairs.acquire(PAIR, "somebody else", NOON, until) is not None
