@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from tidegate.definition import destinations
+from tidegate.definition import destinations, is_own_bucket
 from tidegate.destinations import Consignment, Destination, Outgoing
 from tidegate.errors import FatalError, RetriableError, TidegateError
 from tidegate.instants import rfc3339
@@ -82,7 +82,8 @@ class Deliveries:
     """The deliveries of one sealed window to the places outside the stack's bucket, each with its own receipt.
 
     What one reaches is on the pair's row before the next step, so a retry sends only what is missing. An entry of the
-    definition that was corrected since the window was sealed counts in its corrected form, by its name.
+    definition that was corrected since the window was sealed counts in its corrected form, by its name. `published` is
+    how many files this run has put into the stack's bucket before, as far as that was noted.
     """
 
     def __init__(
@@ -95,15 +96,21 @@ class Deliveries:
         self._run = run
         self._entries: Mapping[str, JSONObject] | None = None
         self._opened: dict[str, Destination] = {}
-        self._reached = {entry["name"]: Delivery(**stored.get(entry["name"], {})) for entry in seal.destinations}
+        reached = stored.get("reached", {})
+        self._reached = {entry["name"]: Delivery(**reached.get(entry["name"], {})) for entry in seal.destinations}
+        self.published = int(stored["published"]) if stored.get("publishedIn") == run else 0
 
-    def run(self, budget: Budget) -> bool:
+    def run(self, published: int, budget: Budget) -> bool:
         """Deliver until every destination has its receipt (True), or until this pass has got as far as it can (False).
 
         A destination that is down holds up no other: those that failed before come last. Raises when nothing got
-        further: RetriableError while one of them may still work later, else FatalError.
+        further: RetriableError while one of them may work later, else FatalError. `published` files are in the
+        stack's bucket: that is noted too, so that waiting does not mean to write them again and again.
         """
         before = self.marks()
+        if self._in_turn() and published != self.published:
+            self.published = published
+            self._save()
         try:
             for name in self._in_turn():
                 self._serve(name, budget)
@@ -182,7 +189,11 @@ class Deliveries:
 
     def _note(self, name: str, delivery: Delivery) -> None:
         self._reached[name] = delivery
-        stored = {name: asdict(reached) for name, reached in self._reached.items()}
+        self._save()
+
+    def _save(self) -> None:
+        reached = {name: asdict(delivery) for name, delivery in self._reached.items()}
+        stored = {"published": self.published, "publishedIn": self._run, "reached": reached}
         self._pairs.save_deliveries(self._lease, self._seal.operation_id, stored)
 
     def _destination(self, name: str) -> Destination:
@@ -193,8 +204,10 @@ class Deliveries:
     def _entry(self, name: str) -> JSONObject:
         if self._entries is None:
             self._entries = self._places.current(self._lease.pair.export)
-        sealed = next(entry for entry in self._seal.destinations if entry["name"] == name)
-        return self._entries.get(name, sealed)
+        corrected = self._entries.get(name)
+        if corrected is not None and not is_own_bucket(corrected):
+            return corrected
+        return next(entry for entry in self._seal.destinations if entry["name"] == name)
 
     def _files(self, entry: JSONObject) -> Iterator[Outgoing]:
         seal = self._seal

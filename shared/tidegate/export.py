@@ -252,11 +252,12 @@ class ExportJob:
 
         Each part is published once a process at most; a pass that runs out of time goes on behind the last one.
         """
-        self.published = deliver.parts(self.kind.objects, seal, self.published, budget)
+        deliveries = self._deliveries(seal)
+        published = max(self.published, deliveries.published)
+        self.published = deliver.parts(self.kind.objects, seal, published, budget)
         if self.published < len(seal.placed):
             return self._publishing(seal)
-        deliveries = self._deliveries(seal)
-        if not deliveries.run(budget):
+        if not deliveries.run(self.published, budget):
             return self._publishing(seal)
         deliver.manifest(self.kind.objects, seal)
         ours = seal.operation_id == self.operation.operation_id

@@ -30,8 +30,10 @@ CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "ae
 SMALL_REQUEST = 32 << 10
 """Every server takes this much in one write; more only where it says so."""
 LARGE_REQUEST = 255 << 10
-MOST_UNANSWERED = 16 << 20
-"""Bytes on their way: enough for 100 MB/s at 150 ms; they are already in the connection's buffers, not held here."""
+LEAST_UNANSWERED, MOST_UNANSWERED = 2 * LARGE_REQUEST, 16 << 20
+"""Bytes on their way: at most enough for 100 MB/s at 150 ms, at least two requests."""
+UNANSWERED_SECONDS = 10
+"""No more than the server takes in so long: a pass that ends has to wait for the answers."""
 POSIX_RENAME = "posix-rename@openssh.com"
 LIMITS = "limits@openssh.com"
 FREE_SPACE = "statvfs@openssh.com"
@@ -169,6 +171,7 @@ class Writing:
         self._request = request
         self._unanswered: dict[int, int] = {}
         self._refused = False
+        self._began = (offset, time.monotonic())
 
     @property
     def acknowledged(self) -> int:
@@ -178,12 +181,17 @@ class Writing:
     def write(self, data: bytes) -> None:
         """Send bytes, behind those before. Raises StatusError for any write that was refused meanwhile."""
         for begin in range(0, len(data), self._request):
-            while self._unanswered and self._position - self.acknowledged >= MOST_UNANSWERED:
+            while self._unanswered and self._position - self.acknowledged >= self._room():
                 self._session.take_answer()
             request = data[begin : begin + self._request]
             number = self._session.write_request(self, self._handle, self._position, request)
             self._unanswered[number] = self._position
             self._position += len(request)
+
+    def _room(self) -> float:
+        offset, began = self._began
+        a_second = (self.acknowledged - offset) / max(time.monotonic() - began, 0.001)
+        return min(max(a_second * UNANSWERED_SECONDS, LEAST_UNANSWERED), MOST_UNANSWERED)
 
     def settle(self) -> None:
         """Wait until every byte is acknowledged, and close the file."""
