@@ -43,8 +43,8 @@ def exported() -> Iterator[Seen]:
             "RequestDeadLetterQueueUrl": used.request_dlq_url,
             "WorkDeadLetterQueueUrl": used.work_dlq_url,
         }
-        nothing: Any = None  # no function is invoked, and no role looked at
-        outsider = Outsider(outputs, Path(), clients.dynamodb, clients.s3, clients.sqs, nothing, nothing)
+        unused: Any = None
+        outsider = Outsider(outputs, Path(), clients.dynamodb, clients.s3, clients.sqs, functions=unused, roles=unused)
         yield world, outsider, {"a": set(ids)}
 
 
