@@ -73,7 +73,7 @@ def try_file(tally: Tally, data: bytes, size: int) -> None:
 
 
 def test_a_file_of_any_lines_is_refused_or_its_keys_are_those_of_another_reader(record_property: Properties) -> None:
-    @tries(500, 40_000)
+    @tries(300, 40_000)
     @given(st.one_of(FILES, FILES, damaged(FILES), st.binary(max_size=200)), st.integers(1, 5000))
     def run(data: bytes, size: int) -> None:
         try_file(tally, data, size)

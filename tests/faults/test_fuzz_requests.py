@@ -103,7 +103,7 @@ def try_body(tally: Tally, body: bytes | str) -> None:
 
 
 def test_a_request_of_any_fields_is_refused_or_means_one_thing(record_property: Properties) -> None:
-    @tries(700, 60_000)
+    @tries(500, 60_000)
     @given(st.one_of(BODIES, BODIES, BODIES, json_values().map(lambda value: written(value, ascii_only=True))))
     def run(body: bytes) -> None:
         try_body(tally, body)
@@ -164,7 +164,7 @@ def test_messages_of_any_text_never_come_back_from_intake_and_none_is_lost(
     bodies = BODIES.map(lambda body: body.decode("utf-8", "replace"))
     texts = st.one_of(bodies, bodies, st.just('{"exportType": "INSTANT"}'), st.text(min_size=1))
 
-    @tries(40, 2_000)
+    @tries(30, 2_000)
     @given(st.lists(texts.filter(sendable), min_size=1, max_size=5))
     def run(bodies: list[str]) -> None:
         event = batch(*bodies)
