@@ -33,11 +33,11 @@ def library_log() -> Iterator[io.StringIO]:
 
 
 def kept(world: World) -> Iterator[tuple[str, str]]:
-    """Place and text of each row, message and object that is no part of an export."""
+    """Place and text of each row, message and object that is no part of an export; `in/` is the test's own."""
     yield from _rows(world)
     yield from _messages(world)
     parts = {part["key"] for manifest in world.manifests() for part in manifest["parts"]}
-    for key in [*world.keys("exports/"), *world.keys("work/")]:
+    for key in (key for key in world.keys("") if not key.startswith("in/")):
         yield f"the name of {key}", key
         if key not in parts:
             yield key, world.data(key).decode("utf-8", "replace")

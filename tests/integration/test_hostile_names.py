@@ -61,14 +61,16 @@ def test_whatever_studies_and_tables_are_called_each_object_lies_in_the_folder_o
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_whatever_ids_and_requests_are_called_the_lists_of_an_override_lie_below_work(world: World, text: str) -> None:
+def test_whatever_ids_and_requests_are_called_the_lists_of_an_override_lie_in_their_own_places(
+    world: World, text: str
+) -> None:
     world.put_study("a")
     (found,) = world.put_records("a", [END])
     world.stack.objects.put("in/ids.txt", "\n".join([found, json.dumps({"key": [text]})]).encode())
     world.export(recordIdS3Override="in/ids.txt", requestId=text, tag=text)
     for key in world.keys(""):
         assert key.startswith(
-            ("in/ids.txt", "work/requests/", "exports/export=default/study=a/dt=2026-03-10/override=")
+            ("in/ids.txt", "work/requests/", "failed/", "exports/export=default/study=a/dt=2026-03-10/override=")
         )
         assert ".." not in key
     assert world.exported_ids("a") == [found]
