@@ -221,8 +221,10 @@ def test_a_schedules_payload_of_any_fields_is_refused_or_a_request(record_proper
 def test_an_order_of_any_fields_is_refused_or_an_order(record_property: Properties) -> None:
     tables = nearly({"tag": TEXTS, "actor": TEXTS}, {"operationId": TEXTS, "tables": NAMES})
     retry = nearly({"deliveryOnly": st.booleans(), "actor": TEXTS}, {"operationId": TEXTS, "dispatch": st.integers()})
+    records = nearly({"tag": TEXTS, "actor": TEXTS, "tables": NAMES}, {"operationId": TEXTS})
     orders = (
         st.fixed_dictionaries({"redrive": tables | json_values(), "requestId": TEXTS})
+        | st.fixed_dictionaries({"redriveRecords": records | json_values(), "requestId": TEXTS})
         | st.fixed_dictionaries({"retry": retry | json_values()}, optional={"more": json_values()})
     )  # fmt: skip
 

@@ -43,8 +43,8 @@ def exported() -> Iterator[Seen]:
             "RequestDeadLetterQueueUrl": used.request_dlq_url,
             "WorkDeadLetterQueueUrl": used.work_dlq_url,
         }
-        unused: Any = None
-        outsider = Outsider(outputs, Path(), clients.dynamodb, clients.s3, clients.sqs, functions=unused, roles=unused)
+        functions: Any = None  # nothing is invoked, and no right is taken away
+        outsider = Outsider(outputs, Path(), clients.dynamodb, clients.s3, clients.sqs, functions, roles=None)
         yield world, outsider, {"a": set(ids)}
 
 

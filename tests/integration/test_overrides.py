@@ -103,7 +103,8 @@ def test_half_a_surrogate_pair_in_an_id_is_an_id_found_nowhere(world: World, ids
     nowhere, found = sorted(override(world), key=lambda operation: operation.study or "")
     assert (found.study, found.state, records(found)) == ("a", State.SUCCEEDED, 1)
     assert nowhere.result is not None
-    assert json.loads(world.text(nowhere.result["missing"])) == [["\ud800", "x"], ["\udfff"]]
+    listed = world.text(nowhere.result["failedRecords"]["key"]).splitlines()
+    assert [json.loads(line)["key"] for line in listed] == [["\ud800", "x"], ["\udfff"]]
 
 
 def test_a_file_none_of_whose_ids_exists_fails(world: World, ids: dict[str, list[str]]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tidegate.errors import RejectedError
-from tidegate.layout import FAILED, LIST_NAME, directory, fenced_prefix, nowhere_key, plan_key, window_of, work_prefix
+from tidegate.layout import LIST_NAME, directory, fenced_prefix, nowhere_key, plan_key, window_of, work_prefix
 from tidegate.message import study_id
 from tidegate.model import Operation, Pair, Window
 from tidegate.override import locate
@@ -87,15 +87,15 @@ def test_each_part_of_a_table_lies_in_one_folder_below_its_studys_whatever_the_t
 
 
 @given(NAMES, NAMES, NAMES)
-def test_the_private_objects_of_a_request_lie_below_work_whatever_its_id_and_study_are(
+def test_the_lists_of_a_request_lie_below_work_or_failed_whatever_its_id_and_study_are(
     request_id: str, digest: str, study: str
 ) -> None:
     work, requests, _, name = segments(plan_key(request_id, digest, study))
     assert (work, requests) == ("work", "requests")
     assert re.fullmatch(r"[0-9a-f]{32}\.json", name)
-    nowhere = nowhere_key(request_id, digest)
-    assert nowhere.startswith(FAILED)
-    assert re.fullmatch(r"[0-9a-f]{32}", segments(nowhere.removeprefix(FAILED))[0])
+    failed, request, list_name = segments(nowhere_key(request_id, digest))
+    assert (failed, list_name) == ("failed", LIST_NAME)
+    assert re.fullmatch(r"[0-9a-f]{32}", request)
 
 
 @given(NAMES, NAMES, st.integers(0, 10**9))
