@@ -264,7 +264,15 @@ def account(*, page_records: int = 0, pages_a_pass: int = 0, **settings: Any) ->
         named = create(made, **{"default_export": DEFAULT, **settings})
         with Wire(made).watching() as wire:
             of = Stack.of(named, made, clock)
-            stack = Bounded(of.settings, of.clients, of.ledger, of.objects, clock, page_records, pages_a_pass)
+            stack = Bounded(
+                of.settings,
+                of.clients,
+                of.ledger,
+                of.objects,
+                clock,
+                page_records=page_records,
+                pages_a_pass=pages_a_pass,
+            )
             yield Account(World(stack, clock), wire)
 
 
