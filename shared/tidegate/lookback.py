@@ -177,7 +177,7 @@ class Merge:
         if mark is None:
             return False
         millis, time, key = mark
-        self._move_to(self._unit_of(millis), record)
+        self._move_to(self._unit_of(millis))
         times = self._known.get((key, millis))
         if times is not None and (time in times or time is None or None in times):
             return False
@@ -197,12 +197,12 @@ class Merge:
     def _unit_of(self, millis: int) -> int:
         return 0 if self._unit is None else millis // self._unit
 
-    def _move_to(self, unit: int, record: Record) -> None:
+    def _move_to(self, unit: int) -> None:
         if unit == self._current:
             return
         if self._current is not None and unit < self._current:
             raise FatalError(
-                f"The source gave the record {'/'.join(record.key)} after later ones, but says that it keeps order.",
+                f"The source gave a record of unit {unit} of its time behind {self._current}, but says that it keeps order.",
                 code="SOURCE_MISCONFIGURED",
                 remedy="A source whose pages are not in the order of time must return None from time_unit.",
             )

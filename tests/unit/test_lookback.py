@@ -189,6 +189,34 @@ def test_of_equal_times_the_half_that_was_not_exported_is_late(unit: int | None)
     assert chain.export(200, 210) == []
 
 
+@pytest.mark.parametrize("unit", [1, None])
+def test_a_record_that_the_source_hides_for_a_while_is_not_exported_again(unit: int | None) -> None:
+    shown = [Seen("a", 90, 0), Seen("b", 95, 0), Seen("c", 99, 0)]
+    chain = Chain(shown, unit=unit)
+    chain.export(0, 100)
+    chain.seen = shown[1:2]
+    chain.export(100, 110)
+    chain.seen = []
+    chain.export(110, 120)
+    chain.seen = shown
+    assert chain.export(120, 130) == []
+
+
+def test_a_late_record_that_the_source_gives_twice_is_exported_once() -> None:
+    chain = Chain([Seen("late", 95, 101), Seen("late", 95, 101)])
+    chain.export(0, 100)
+    assert names(chain.export(100, 110)) == ["late"]
+
+
+@pytest.mark.parametrize("unit", [1, 1000, None])
+def test_a_late_record_is_remembered_when_the_next_process_goes_on_behind_it(unit: int | None) -> None:
+    late = [Seen(f"late {number}", 95, 101) for number in range(7)]
+    chain = Chain(late, unit=unit, page=2)
+    chain.export(0, 100)
+    assert len(chain.export(100, 110, interrupt_every=1)) == 7
+    assert chain.export(110, 120, interrupt_every=1) == []
+
+
 def test_a_record_stamped_anew_is_a_new_one_even_within_the_same_millisecond() -> None:
     chain = Chain([Seen("a", 99, 0, ".25")])
     chain.export(0, 100)
@@ -278,7 +306,7 @@ def sightings(span: int) -> st.SearchStrategy[list[Seen]]:
         st.sampled_from(["", ".5"]),
         st.integers(0, 9).map(lambda n: n == 0),
     )
-    return st.lists(made, max_size=40).map(
+    return st.lists(made, min_size=8, max_size=40).map(
         lambda found: [
             Seen(f"r{number:02d}", millis, millis + delay, fraction, failed)
             for number, (millis, delay, fraction, failed) in enumerate(found)
@@ -290,8 +318,8 @@ def sightings(span: int) -> st.SearchStrategy[list[Seen]]:
 @given(
     seen=sightings(60),
     ends=st.sets(st.integers(1, 460), max_size=12),
-    page=st.integers(1, 7),
-    every=st.integers(0, 3),
+    page=st.integers(1, 4),
+    every=st.integers(0, 2),
     unit=st.sampled_from([1, 7, None]),
 )
 def test_each_record_is_exported_exactly_once_whatever_the_delays_the_windows_the_pages_and_the_interruptions(
