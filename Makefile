@@ -79,6 +79,10 @@ install: $(VENV)/.done $(VENV)/ministack/.done $(NATIVE)/libtranscode.so  ## the
 demo: install  ## sample records in, files out, twice, on an AWS inside this machine
 	@$(BIN)/tidegate local demo
 
+.PHONY: bench
+bench: install  ## what an export costs, next to other tools (QUICK=1: under 3 minutes, FULL=1: an hour)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(FULL),--full)
+
 test: install $(VENV)/sam/.done  ## every test
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
@@ -110,6 +114,11 @@ PACKED := $(LOCK) --python-platform aarch64-manylinux_2_28
 UPGRADE ?=
 lock: $(VENV)/bootstrap/.done  ## resolve requirements/*.lock anew (UPGRADE=--upgrade for newer versions)
 	echo 'uv==0.13.9' | $(UV) $(COMPILE) - -o requirements/uv.lock
+	echo 'boto3==1.44.5' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/bench-boto3.lock
+	echo 'awswrangler==3.17.1' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/bench-awswrangler.lock
+	printf 'dlt==1.31.0\nboto3==1.44.5\n' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/bench-dlt.lock
+	echo 'aiodynamo[aiohttp]==26.4' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/bench-aiodynamo.lock
+	echo 'pydynox==1.8.0' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/bench-pydynox.lock
 	$(UV) $(COMPILE) $(UPGRADE) pyproject.toml --all-extras -o requirements/all.lock
 	for f in intake worker tick; do $(UV) $(PACKED) pyproject.toml --extra $$f -c requirements/all.lock -o requirements/$$f.lock; done
 	echo 'ministack[full]==1.5.33' | $(UV) $(COMPILE) - -o requirements/ministack.lock

@@ -4,11 +4,10 @@ The environment names the stack, as it does for a worker, and the endpoints (AWS
 """
 
 import json
-import resource
 import sys
 import time
-from pathlib import Path
 
+from benchmarks.measure import peak_bytes
 from tidegate.bootstrap import Stack
 from tidegate.job import Task
 from tidegate.settings import from_environment
@@ -41,19 +40,6 @@ def work(task: Task) -> dict[str, object]:
         "seconds": round(time.monotonic() - started, 1),
         "peak": peak_bytes(),
     }
-
-
-def peak_bytes() -> int:
-    """The most memory that this process ever had resident.
-
-    Linux hands ru_maxrss of the process that started this one down to it, so there the kernel's own count of this
-    program is read.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 if __name__ == "__main__":

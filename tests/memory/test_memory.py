@@ -76,6 +76,7 @@ def worker_environment(stack: LocalStack, dynamodb: str) -> dict[str, str]:
     worker = stack.functions.get_function_configuration(FunctionName=stack.outputs["WorkerFunctionName"])
     return {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(SCRIPT.parents[1]),
         **worker["Environment"]["Variables"],
         "AWS_ENDPOINT_URL": stack.endpoint_url,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,

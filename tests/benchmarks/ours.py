@@ -1,0 +1,129 @@
+"""Tidegate's own way from page to finished file: its source, its writer, its store. The only file here that knows how
+the product is put together; it changes when that does.
+
+What runs is what a worker runs between claim and seal: the same clients, pages, columns found in the records, hash,
+pieces. A piece goes into a local file, or to S3 as the worker sends it, and the part is then put together there.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO
+
+from benchmarks.measure import INDEX, REGION, TABLE, Task, measured
+from tidegate.bootstrap import AWSClients, clients
+from tidegate.definition import from_document
+from tidegate.instants import from_millis
+from tidegate.model import Definition, Part, Window
+from tidegate.pieces import PieceStore
+from tidegate.read import read
+from tidegate.reading import Live, Reading
+from tidegate.settings import Settings
+from tidegate.sources import Ask, source_of
+from tidegate.sources.dynamodb import DynamoDBSource
+from tidegate.store.objects import Objects
+from tidegate.write import PartWriter
+
+BUCKET = "exports"
+NATIVE_MODULE = "tidegate.native"
+
+
+class Endless:
+    """A pass that has all the time it wants."""
+
+    def spent(self) -> bool:
+        """Never."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class OneFile:
+    """Pieces one behind the other in a file: with one table and no bytes put aside, that is the part."""
+
+    file: BinaryIO
+
+    def put(self, key: str, data: bytes) -> None:  # noqa: ARG002 - the protocol's
+        """See PieceStore."""
+        self.file.write(data)
+
+    def get(self, key: str) -> Iterator[bytes]:
+        """Never needed: nothing is resumed."""
+        raise NotImplementedError(key)
+
+
+def export(task: Task) -> str:
+    """Export one study into the file `task.output`, or under that name into S3 where the option `sink` is `s3`."""
+    made, native = _clients(task.endpoint), _native(task)
+    if task.options.get("sink") == "s3":
+        objects = Objects(made.s3, BUCKET)
+        for part in _written(task, made, objects):
+            objects.publish(part.key, part.pieces, "application/octet-stream")
+    else:
+        with Path(task.output).open("wb", buffering=0) as file:
+            _written(task, made, OneFile(file))
+    return "" if native else "without a native module"
+
+
+def read_all(task: Task, *, readers: int) -> None:
+    """Read one study's pages with so many calls in flight, and keep nothing."""
+    source = DynamoDBSource(_clients(task.endpoint).dynamodb, definition(task), readers=readers)
+    window = Window(from_millis(task.low), from_millis(task.high + 1))
+    found = sum(len(page.records) for page in source.pages(Ask(task.study, window), None))
+    if found != task.count:
+        raise SystemExit(f"{found} records were read; {task.count} were wanted")
+
+
+def _written(task: Task, made: AWSClients, store: PieceStore) -> tuple[Part, ...]:
+    """Read the window and write its pieces; the parts that they make up."""
+    chosen, name = definition(task), Path(task.output).name
+    window = Window(from_millis(task.low), from_millis(task.high + 1))
+    pages = read(source_of(chosen, made), Ask(task.study, window), None, chosen, None)
+    writer = PartWriter(chosen, f"{name}/", f"{name}-pieces/", store, ("id",), None)
+    Live(Reading(window, None), writer, pages).read(Endless())
+    written = writer.finish()
+    if written.records != task.count or written.failed is not None:
+        raise SystemExit(f"{written.records} records were written and some failed; {task.count} were wanted")
+    return written.parts
+
+
+def definition(task: Task) -> Definition:
+    """What is exported and how; the rest is as in an export that says nothing of it."""
+    return from_document(
+        {
+            "exportId": "benchmark",
+            "source": {"table": TABLE, "index": INDEX, "recordKey": ["id"]},
+            "format": {
+                "type": task.options.get("format", "CSV"),
+                "compression": task.options.get("compression", "none"),
+            },
+        },
+        1,
+    )
+
+
+def _native(task: Task) -> bool:
+    """Whether a native module does the work; where the option `native` is `no`, none does from now on."""
+    if find_spec(NATIVE_MODULE) is None:
+        return False
+    native = importlib.import_module(NATIVE_MODULE)
+    if task.options.get("native") == "no":
+        native.available = lambda: False  # type: ignore[attr-defined]  # what the module has in place of it
+    return bool(native.available())
+
+
+@cache
+def _clients(endpoint: str) -> AWSClients:
+    names = dict.fromkeys(
+        ("study_table", "export_time_table", "export_table", "operation_table", "request_table", "pair_table",
+         "history_table", "record_table", "export_bucket"), "",
+    )  # fmt: skip
+    return clients(Settings(**names, region=REGION, endpoint_url=endpoint))  # type: ignore[arg-type]  # all of them text
+
+
+if __name__ == "__main__":
+    measured(export)
