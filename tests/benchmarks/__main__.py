@@ -11,46 +11,19 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 from benchmarks import plots, ratios, report
-from benchmarks.cold_start import FUNCTIONS, started
+from benchmarks.cold_start import started
 from benchmarks.environments import PROJECT
 from benchmarks.measure import Cost
 from benchmarks.pages import PAGE_RECORDS
 from benchmarks.results import Grown, Machine, Results
 from benchmarks.running import Bench, CrashedError, WrongRowsError, interleaved, prepared, process_environment, server
+from benchmarks.scales import FULL, PAGE_DELAY_MILLIS, QUICK, READERS, USUAL, Scale
 from benchmarks.ways import BASELINE, WAYS
-
-PAGE_DELAY_MILLIS = 60
-READERS = (1, 4)
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """How much is measured. A size of the growth curve that would take longer than `patience` is left out."""
-
-    name: str
-    command: str
-    rounds: int
-    cpu_seconds: float
-    growth: Sequence[int]
-    patience: float
-    studies: Sequence[int]
-    functions: Sequence[str]
-    starts: int
-    pages: int
-    report: Path
-
-
-QUICK = Scale("quick", "make bench QUICK=1", 3, 0.4, (20_000, 100_000, 1_000_000), 8, (10, 100), ("worker",), 3, 24,
-              PROJECT / ".bench")  # fmt: skip
-USUAL = Scale("usual", "make bench", 5, 2.0, (20_000, 100_000, 1_000_000), 120, (10, 100, 1000), FUNCTIONS, 11, 60,
-              PROJECT / "docs/benchmarks")  # fmt: skip
-FULL = Scale("full", "make bench FULL=1", 9, 4.0, (20_000, 100_000, 1_000_000, 10_000_000), 3600, (10, 100, 1000),
-             FUNCTIONS, 21, 60, PROJECT / "docs/benchmarks")  # fmt: skip
 
 
 def measured(bench: Bench, scale: Scale, results: Results) -> None:
@@ -58,11 +31,9 @@ def measured(bench: Bench, scale: Scale, results: Results) -> None:
     proofs: dict[str, Cost] = {}
     for way in bench.available():
         proofs[way.name], results.differs[way.name] = bench.prove(way)
-        results.sizes[way.name] = ratios.fixed_work(proofs[way.name], scale.cpu_seconds)
-        _say(
-            f"{way.shown}: the right rows" + (f", but {results.differs[way.name]}" if results.differs[way.name] else "")
-        )
-    chance = random.Random(scale.name)  # noqa: S311 - an order that is the same in each run of a scale
+        results.sizes[way.name] = ratios.fixed_work(proofs[way.name], scale.cpu_seconds, scale.many)
+        _say(f"{way.shown}: the right rows{results.differs[way.name] and ', but '}{results.differs[way.name]}")
+    chance = random.Random(scale.command)  # noqa: S311 - an order that is the same in each run of a scale
     for name, cost, number in interleaved(bench, scale.rounds, results.sizes, chance):
         if number == len(results.rounds):
             results.rounds.append({})

@@ -9,6 +9,8 @@ from statistics import median
 from benchmarks.measure import Cost
 
 FEWEST_RECORDS, MOST_RECORDS = 2_000, 1_000_000
+FAST = 30_000
+"""Records per CPU second, from which on a way is fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,16 @@ def rate(cost: Cost) -> float:
     return cost.records / cost.cpu
 
 
-def fixed_work(proof: Cost, seconds: float) -> int:
+def fixed_work(proof: Cost, seconds: float, many: int) -> int:
     """About how many records a way exports in so many seconds of CPU, as 1, 2 or 5 times a power of ten.
 
-    So coarse, that another run on the same machine mostly measures the same work.
+    So coarse, that another run on the same machine mostly measures the same work. A way that is fast exports `many` at
+    least: what it does once an export shall weigh as little as it does in a large one.
     """
-    wanted = min(MOST_RECORDS, max(FEWEST_RECORDS, rate(proof) * seconds))
+    wanted = rate(proof) * seconds
+    if rate(proof) > FAST:
+        wanted = max(wanted, many)
+    wanted = min(MOST_RECORDS, max(FEWEST_RECORDS, wanted))
     steps = [step * power for power in (1_000, 10_000, 100_000, 1_000_000) for step in (1, 2, 5)]
     return max(step for step in steps if step <= wanted)
 

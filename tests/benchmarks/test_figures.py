@@ -43,14 +43,15 @@ def test_the_largest_peak_of_all_rounds_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "seconds", "work"), [(5000, 1.0, 5000), (9999, 1.0, 5000), (300_000, 2.0, 500_000), (10, 1.0, 2000)]
+    ("rate", "seconds", "work"),
+    [(5000, 1.0, 5000), (9999, 1.0, 5000), (300_000, 2.0, 500_000), (10, 1.0, 2000), (40_000, 0.1, 100_000)],
 )
 def test_the_work_of_a_run_is_round_and_takes_about_the_wanted_time(rate: int, seconds: float, work: int) -> None:
-    assert ratios.fixed_work(cost(rate, 1.0), seconds) == work
+    assert ratios.fixed_work(cost(rate, 1.0), seconds, 100_000) == work
 
 
 def test_no_run_exports_more_than_a_million_records() -> None:
-    assert ratios.fixed_work(cost(10**9, 1.0), 10) == ratios.MOST_RECORDS
+    assert ratios.fixed_work(cost(10**9, 1.0), 10, 10) == ratios.MOST_RECORDS
 
 
 def test_lambda_costs_what_its_price_for_a_vcpus_memory_says() -> None:
