@@ -202,7 +202,7 @@ class Merge:
             return
         if self._current is not None and unit < self._current:
             raise FatalError(
-                f"The source gave a record of unit {unit} of its time behind {self._current}, but says that it keeps order.",
+                f"The source gave a record of time unit {unit} behind {self._current}, but says that it keeps order.",
                 code="SOURCE_MISCONFIGURED",
                 remedy="A source whose pages are not in the order of time must return None from time_unit.",
             )

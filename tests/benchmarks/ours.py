@@ -8,8 +8,9 @@ pieces. A piece goes into a local file, or to S3 as the worker sends it, and the
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,14 +20,17 @@ from benchmarks.measure import INDEX, REGION, TABLE, Task, measured
 from tidegate.bootstrap import AWSClients, clients
 from tidegate.definition import from_document
 from tidegate.instants import from_millis
-from tidegate.model import Definition, Part, Window
-from tidegate.pieces import PieceStore
+from tidegate.lookback import Lookback
+from tidegate.model import JSON, Definition, Page, Part, Window
+from tidegate.pieces import Pieces, PieceStore, Tails
 from tidegate.read import read
 from tidegate.reading import Live, Reading
+from tidegate.remembered import Header
 from tidegate.settings import Settings
-from tidegate.sources import Ask, source_of
+from tidegate.sources import Ask, Source, source_of, time_unit_of
 from tidegate.sources.dynamodb import DynamoDBSource
 from tidegate.store.objects import Objects
+from tidegate.transcoding import PageCounts, transcoding
 from tidegate.write import PartWriter
 
 BUCKET = "exports"
@@ -47,9 +51,20 @@ class OneFile:
 
     file: BinaryIO
 
-    def put(self, key: str, data: bytes) -> None:  # noqa: ARG002 - the protocol's
+    def put(self, key: str, data: bytes | bytearray) -> None:  # noqa: ARG002 - the protocol's
         """See PieceStore."""
         self.file.write(data)
+
+    def get(self, key: str) -> Iterator[bytes]:
+        """Never needed: nothing is resumed."""
+        raise NotImplementedError(key)
+
+
+class Nowhere:
+    """Takes the pieces of the memory, which is no part of what is compared."""
+
+    def put(self, key: str, data: bytes | bytearray) -> None:
+        """See PieceStore."""
 
     def get(self, key: str) -> Iterator[bytes]:
         """Never needed: nothing is resumed."""
@@ -82,13 +97,29 @@ def _written(task: Task, made: AWSClients, store: PieceStore) -> tuple[Part, ...
     """Read the window and write its pieces; the parts that they make up."""
     chosen, name = definition(task), Path(task.output).name
     window = Window(from_millis(task.low), from_millis(task.high + 1))
-    pages = read(source_of(chosen, made), Ask(task.study, window), None, chosen, None)
-    writer = PartWriter(chosen, f"{name}/", f"{name}-pieces/", store, ("id",), None)
-    Live(Reading(window, None), writer, pages).read(Endless())
+    source, shared = source_of(chosen, made), transcoding(PageCounts())
+
+    def pages_of(asked: Window, cursor: JSON | None) -> Generator[Page, None, None]:
+        return read(source, Ask(task.study, asked, transcoding=shared), cursor, chosen, None)
+
+    late = _lookback(chosen, source, window)
+    writer = PartWriter(chosen, f"{name}/", f"{name}-pieces/", store, ("id",), None, shared)
+    Live(Reading(window, None), writer, late.pages(pages_of, None), late).read(Endless())
+    late.finish(f"{name}-memory")
     written = writer.finish()
     if written.records != task.count or written.failed is not None:
         raise SystemExit(f"{written.records} records were written and some failed; {task.count} were wanted")
     return written.parts
+
+
+def _lookback(chosen: Definition, source: Source, window: Window) -> Lookback:
+    """What remembers the end of the window, so that the next one can drop what it finds again."""
+    span = timedelta(seconds=chosen.lookback_seconds)
+    names = ("id", chosen.source.time_key)
+    since = max(window.start, window.end - span)
+    header = Header("benchmark", "study", since, window.end, names, time_unit_of(source), "manifest.json")
+    pieces = Pieces(Nowhere(), "memory/", put_so_far=0)
+    return Lookback(window, header, pieces, None, span, None, Tails(memoryview(b"")))
 
 
 def definition(task: Task) -> Definition:

@@ -12,7 +12,7 @@ from tidegate.formats.wire import (
     base64_text,
     first_unwritable,
     json_text,
-    numerals,
+    json_texts,
 )
 from tidegate.model import AttributeValue
 
@@ -66,9 +66,10 @@ class CSVFormat:
         values = column.values
         if column.kinds == {"S"}:
             return self._texts([value["S"] if value else "" for value in values])
-        if column.kinds == {"N"}:
-            texts = iter(numerals([value["N"] for value in values if value]))
-            return [next(texts) if value else "" for value in values]
+        if column.kinds == {"B"}:
+            return self._texts([base64_text(value["B"]) if value else "" for value in values])
+        if len(column.kinds) == 1 and "NULL" not in column.kinds:
+            return _quoted(json_texts(column))
         return [self._cell(value) if value else "" for value in values]
 
     def _cell(self, value: AttributeValue) -> str:
@@ -79,8 +80,8 @@ class CSVFormat:
             return self._text(raw)
         if kind == "B":
             return self._text(base64_text(raw))
-        text = json_text(value)
-        return f'"{text.replace(_QUOTE, _DOUBLED)}"' if _QUOTED.search(text) else text
+        (text,) = _quoted([json_text(value)])
+        return text
 
     def _texts(self, texts: list[str]) -> list[str]:
         # Most columns need neither quotes nor guard: a few searches over all of them at once say so.
@@ -94,6 +95,15 @@ class CSVFormat:
         if self._guard and text[:1] in _FORMULA_STARTS:
             text = f"'{text}"
         return f'"{text.replace(_QUOTE, _DOUBLED)}"' if _QUOTED.search(text) else text
+
+
+def _quoted(texts: list[str]) -> list[str]:
+    """JSON texts as cells. They have no line breaks, so that all of them can be treated as one."""
+    whole = "\n".join(texts)
+    if _QUOTE not in whole and "," not in whole:
+        return texts
+    doubled = whole.replace(_QUOTE, _DOUBLED).split("\n")
+    return [f'"{text}"' if _QUOTE in text or "," in text else text for text in doubled]
 
 
 def _is_unicode(text: str) -> bool:

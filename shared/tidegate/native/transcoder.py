@@ -122,7 +122,8 @@ class Transcoder:
         records = int(len(body) * self._records_per_byte) + 64
         names = self._names
         outcome = Outcome()
-        for tries in range(_MOST_TRIES):  # noqa: B007  # told behind the loop
+        first = out_size, records, names
+        for _ in range(_MOST_TRIES):
             buffers = _Buffers(plan, out_size, records, names)
             call(plan, buffers.room, outcome)
             if outcome.status == SHORT_OF_OUT:
@@ -135,7 +136,7 @@ class Transcoder:
                 break
         if outcome.status != DONE:
             return Refusal.OTHER_COLUMN if outcome.status == OTHER_COLUMN else Refusal.UNEXPECTED
-        if tries and len(body) >= _TELLING:
+        if first != (out_size, records, names) and len(body) >= _TELLING:
             self._learn(out_size / len(body), 1.25 * outcome.count / len(body), names)
         return buffers.rows(plan, outcome, body, timed=timed)
 

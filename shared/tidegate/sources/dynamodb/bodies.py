@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.errors import RetriableError
 from tidegate.intact import TAKEN_BODY, has_true_checksum
-from tidegate.wire_json import decoded
+from tidegate.sources.dynamodb.answers import answer_of as members_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -56,7 +56,7 @@ def parsed(body: bytes) -> Mapping[str, Any]:
     Raises RetriableError where this is no JSON: an answer that was cut short, and no checksum came with it.
     """
     try:
-        answer: Mapping[str, Any] = decoded(body)
+        answer: Mapping[str, Any] = members_of(body)
     except ValueError:
         raise _unreadable("is no JSON") from None
     return answer
