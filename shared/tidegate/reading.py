@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -69,6 +71,18 @@ class Reading:
         ), Stored(header.get("lookback"), Tails(memoryview(rest)[:size]), rest[size:])
 
 
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Without looks for cycles among objects: records are millions of objects and no cycle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 @dataclass(slots=True)
 class Live:
     """A reading under way in this process: where it stands, the writer, the pages to come, and the look-back if any."""
@@ -80,6 +94,10 @@ class Live:
 
     def read(self, budget: Budget) -> bool:
         """Read and write page by page; True when the source has no more, False when the budget is spent."""
+        with _no_collector():
+            return self._read(budget)
+
+    def _read(self, budget: Budget) -> bool:
         reading = self.reading
         for page in self.pages:
             self.writer.add(page.records)
