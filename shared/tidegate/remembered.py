@@ -34,6 +34,7 @@ Mark: TypeAlias = tuple[int, str | None, Key]
 
 MEDIA_TYPE: Final = "application/gzip"
 _VERSION: Final = 1
+_encode: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _TIMELESS: Final = b"[null,"
 _HELD_BYTES = 8 << 20
 """A file of this size at most is read once and kept; a larger one is read twice."""
@@ -237,4 +238,4 @@ def _lines(raw: Measured) -> Iterator[bytes]:
 
 def _line(value: JSON) -> bytes:
     # ASCII, because a key may hold half of a surrogate pair, which UTF-8 cannot hold.
-    return json.dumps(value, separators=(",", ":")).encode("ascii") + b"\n"
+    return _encode(value).encode("ascii") + b"\n"
