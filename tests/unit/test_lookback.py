@@ -280,6 +280,15 @@ def test_a_source_that_says_it_keeps_order_and_does_not_is_found_out() -> None:
         list(late.pages(pages, None))
 
 
+def test_a_large_memory_is_read_from_the_store_again_and_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate.remembered._HELD_BYTES", 100)
+    chain = Chain([*(Seen(f"r{number:03d}", number, 0) for number in range(100)), Seen("late", 50, 101)])
+    chain.export(0, 100)
+    reads = chain.store.reads
+    assert names(chain.export(100, 200, interrupt_every=3)) == ["late"]
+    assert chain.store.reads > reads + 10
+
+
 def test_a_memory_that_was_changed_or_cut_short_is_none() -> None:
     chain = Chain([Seen("a", 99, 0)])
     chain.export(0, 100)
