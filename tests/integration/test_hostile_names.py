@@ -12,7 +12,7 @@ from integration.world import NOON, World
 from tidegate.errors import RejectedError
 from tidegate.instants import rfc3339
 from tidegate.model import State
-from tidegate.sweep import sweep_orphans
+from tidegate.sweep import sweep_memories, sweep_orphans
 
 END = NOON - timedelta(hours=1)
 STUDIES = ["..", "%2e%2e", "..%2F..%2Fwork", "..\\..", "dt=2026-03-10", "a?versionId=1", "\x00", "\u202ea", "study=a"]
@@ -53,10 +53,13 @@ def test_whatever_studies_and_tables_are_called_each_object_lies_in_the_folder_o
         }
         assert {key for key in ours if key.startswith(folder)} == mine
         assert all(key.count("/") == (6 if "table=" in key else 5) for key in mine)
-    assert all(key.startswith(tuple(folders)) for key in ours)
+    memories = [f"lookback/export=tables/study={quote(study, safe='')}/20260310T110000.000Z_" for study in STUDIES]
+    assert [sum(key.startswith(memory) for key in ours) for memory in memories] == [1] * len(STUDIES)
+    assert all(key.startswith((*folders, *memories)) for key in ours)
     world.clock.tick(hours=1)
     before = world.keys("")
     assert sweep_orphans(world.stack.ledger, world.stack.objects, END - timedelta(days=2), world.clock()) == 0
+    assert sweep_memories(world.stack.ledger, world.stack.objects, world.clock()) == 0
     assert world.keys("") == before
 
 
