@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate.bootstrap import Stack
 from tidegate.engine import Verdict
-from tidegate.errors import RejectedError
+from tidegate.errors import RejectedError, TidegateError
 from tidegate.job import Task
 from tidegate.logs import DiscreetFormatter
 from tidegate.model import State
@@ -57,6 +57,13 @@ def _probe(export: str) -> dict[str, Any]:
         return {"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}
 
 
+def _announce(made: Stack, operation_id: str) -> None:
+    try:
+        made.announcer().announce(operation_id)
+    except TidegateError as error:
+        logger.warning("the end is announced by the tick", extra={"reason": str(error)})
+
+
 def _work(record: Mapping[str, Any], context: LambdaContext) -> Verdict:
     task = Task.of_body(json.loads(record["body"]))
     made = stack()
@@ -69,6 +76,8 @@ def _work(record: Mapping[str, Any], context: LambdaContext) -> Verdict:
     if pages:
         metrics.add_metric(name="PagesRead", unit=MetricUnit.Count, value=pages)
         metrics.add_metric(name="PagesByReference", unit=MetricUnit.Count, value=by_reference)
+    if verdict.ended is not None:
+        _announce(made, task.operation_id)
     if verdict.ended is State.FAILED:
         metrics.add_metric(name="OperationsFailed", unit=MetricUnit.Count, value=1)
     if verdict.ended is State.SUCCEEDED:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tidegate import definition_schema, request, schedule
+from tidegate import announcement, definition_schema, request, schedule
 
 FOLDER = Path(__file__).parent
 SCHEMAS = {
     "request.schema.json": request.json_schema,
     "schedule.schema.json": schedule.json_schema,
     "export.schema.json": definition_schema.json_schema,
+    "event.schema.json": announcement.json_schema,
 }
 
 

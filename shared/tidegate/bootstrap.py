@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
+from tidegate.announcing import Announcer
 from tidegate.deliver import Places, current_destinations
 from tidegate.destinations import Tools, destination_of
 from tidegate.engine import Engine
@@ -71,7 +72,14 @@ def clients(settings: Settings, session: boto3.Session | None = None) -> AWSClie
         require_intact(client)
         return client
 
-    return AWSClients(intact("dynamodb"), intact("s3"), intact("sqs"), intact)
+    usual = cache(intact)
+    return AWSClients(
+        usual("dynamodb"),
+        usual("s3"),
+        usual("sqs"),
+        # With keywords it is one of another account or region, whose credentials expire.
+        lambda service, **more: intact(service, **more) if more else usual(service),
+    )
 
 
 def utc_now() -> datetime:
@@ -172,6 +180,10 @@ class Stack:
             clock=self.clock,
         )
 
+    def announcer(self) -> Announcer:
+        """What tells EventBridge of ended exports; worker and tick have the right to."""
+        return Announcer(self.ledger, self.clients.make)
+
     def probe(self, export: str) -> list[dict[str, Any]]:
         """Try an export's destinations without sending data."""
         from tidegate.probe import probe
@@ -198,4 +210,4 @@ class Stack:
         from tidegate.upkeep import Upkeep
 
         dead_work = DeadLetters(self.clients.sqs, self.settings.work_dlq_url)
-        return Upkeep(self.ledger, self.objects, self.work_queue, dead_work)
+        return Upkeep(self.ledger, self.objects, self.work_queue, dead_work, self.announcer())

@@ -39,6 +39,7 @@ class Settings:
     failed_retention_hours: int = 336
     give_up_after_seconds: int = 21_600
     most_redrives: int = 2
+    event_bus: str = "default"
     redrive_after_seconds: int = 900
 
 
@@ -68,6 +69,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         succeeded_retention_hours=int(env.get("TIDEGATE_SUCCEEDED_RETENTION_HOURS") or 336),
         failed_retention_hours=int(env.get("TIDEGATE_FAILED_RETENTION_HOURS") or 336),
         give_up_after_seconds=int(env.get("TIDEGATE_GIVE_UP_AFTER_SECONDS") or 21_600),
+        event_bus=env.get("TIDEGATE_EVENT_BUS", "default"),
         most_redrives=int(env.get("TIDEGATE_MOST_REDRIVES") or 2),
         redrive_after_seconds=int(env.get("TIDEGATE_REDRIVE_AFTER_SECONDS") or 900),
     )

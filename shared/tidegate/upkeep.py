@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tidegate.announcing import Announcer
 from tidegate.autoredrive import AutoRedrive
 from tidegate.errors import TidegateError
 from tidegate.instants import rfc3339
@@ -42,6 +43,7 @@ class Report:
     deletions_held: int = 0
     orphans_removed: int = 0
     redrives: int = 0
+    announced: int = 0
     failed_records_left: int | None = None
     watermark_lag_seconds: float | None = None
     errors: int = 0
@@ -55,6 +57,7 @@ class Upkeep:
     objects: Objects
     queue: WorkQueue
     dead_work: DeadLetters
+    announcer: Announcer
 
     def run(self, now: datetime) -> Report:
         """Do everything that is due at `now`. Deleted studies and the lag are looked at every second minute."""
@@ -64,6 +67,7 @@ class Upkeep:
             self.redrive_failed,
             self.send_due,
             self.count_left,
+            self.announce_ends,
         ]
         if now.minute % 2 == 0:
             tasks += [self.forget_deleted, self.measure_lag]
@@ -76,6 +80,10 @@ class Upkeep:
                 report.errors += 1
                 logger.exception("a task of the tick failed", extra={"task": task.__name__, "reason": str(error)})
         return report
+
+    def announce_ends(self, now: datetime, report: Report) -> None:  # noqa: ARG002  every task is called alike
+        """Tell EventBridge of the ends that no worker has told it of; see announcing.py."""
+        report.announced = self.announcer.announce_all()
 
     def redrive_failed(self, now: datetime, report: Report) -> None:
         """Have the records redriven that an operation could not export, and see what became of it; see autoredrive.py.

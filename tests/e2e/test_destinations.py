@@ -7,6 +7,7 @@ import pytest
 from destinations import openssh
 from e2e.outsider import Outsider, record
 from tidegate_local.stack import LocalStack
+from tidegate_local.waiting import wait_for
 
 BUCKET = "partner-files"
 SECRET = "tidegate/partner"
@@ -53,6 +54,7 @@ def test_an_export_arrives_in_another_bucket_and_by_sftp_with_a_receipt_each(
             ("S3-2", "DELIVERED"),
             ("SFTP", "DELIVERED"),
         ]
+        wait_for(lambda: "announcements" not in outsider.operations(operation["requestId"])[0], what="the event")
         key = str(operation["result"]["manifest"]["key"])
         part = f"{key.rpartition('/')[0]}/part-00001.csv.gz"
         (arrived,) = inbox.iterdir()

@@ -148,6 +148,14 @@ def test_the_list_of_override_buckets_takes_names_of_buckets_and_nothing_wider(t
     assert re.fullmatch(pattern, buckets) is None
 
 
+def test_worker_and_tick_announce_ends_on_one_bus_and_on_none_where_it_is_empty(
+    template: Json, resolve: Resolve
+) -> None:
+    assert who_may(template, resolve, "events:PutEvents", ":event-bus/default") == {"WorkerRole", "TickRole"}
+    for role in roles(template):
+        assert "AnnounceEndedExports" not in allowed(template, resolve, role, EventBusName="")
+
+
 def test_only_the_worker_may_reach_destinations_and_only_those_that_are_named(template: Json, resolve: Resolve) -> None:
     bare = allowed(template, resolve, "WorkerRole")
     assert not {"WriteToDestinations", "AssumeRolesOfDestinations", "UseKeysOfDestinations"} & set(bare)

@@ -23,16 +23,17 @@ def create(made: AWSClients, **settings: Any) -> Settings:
     """Make everything that a stack needs; its settings, with these on top."""
     made.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     queue = made.sqs.create_queue
-    due_and_listing: Mapping[str, tuple[Key, Key]] = {
+    of_operations: Mapping[str, tuple[Key, Key]] = {
         "listing": (("listing", "S"), ("operationId", "S")),
         "due": (("due", "S"), ("dueAt", "N")),
+        "outbox": (("outbox", "S"), ("operationId", "S")),
     }
     of_records: Mapping[str, tuple[Key, Key]] = {INDEX: (("studyId", "S"), ("uploadedOn", "N"))}
     return Settings(
         study_table=_table(made, "Study", ("studyId", "S")),
         export_time_table=_table(made, "ExportTime", ("studyId", "S")),
         export_table=_table(made, "Export", ("exportId", "S"), ("version", "N")),
-        operation_table=_table(made, "Operation", ("operationId", "S"), indexes=due_and_listing),
+        operation_table=_table(made, "Operation", ("operationId", "S"), indexes=of_operations),
         request_table=_table(made, "Request", ("requestId", "S")),
         pair_table=_table(made, "Pair", ("pair", "S")),
         history_table=_table(made, "History", ("stream", "S"), ("eventId", "S")),

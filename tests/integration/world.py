@@ -229,4 +229,5 @@ def build(clock: Clock, **settings: Any) -> World:
 def _clients() -> AWSClients:
     """The same for all tests: making them takes longer than most tests. Under each mock they see an empty account."""
     session = boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
-    return AWSClients(session.client("dynamodb"), session.client("s3"), session.client("sqs"), session.client)
+    make = cache(session.client)
+    return AWSClients(make("dynamodb"), make("s3"), make("sqs"), make)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -9,11 +11,12 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
+from tidegate.announcement import of_end
 from tidegate.instants import rfc3339
 from tidegate.model import Failure, JSONObject, Operation, Progress, State, Window
 from tidegate.store.binding import conditional
 from tidegate.store.failed_records import FailedRecordsRow
-from tidegate.store.stored_operation import DUE, line, trimmed
+from tidegate.store.stored_operation import DUE, OUTBOX, line, trimmed
 
 
 class OperationRow(FailedRecordsRow):
@@ -154,6 +157,9 @@ class OperationRow(FailedRecordsRow):
             cls.log.set(trimmed(operation, line(now, message))),
             cls.error.set(asdict(failure)) if failure else cls.error.remove(),
             *_window_actions(cls, window, watermark_before),
+            *_announcing(
+                cls, of_end(operation, state, now, outcome=outcome, failure=failure, result=result, window=window)
+            ),
         ]
         if outcome is not None:
             actions.append(cls.outcome.set(outcome))
@@ -193,10 +199,20 @@ class OperationRow(FailedRecordsRow):
             cls.dueAt.remove(),
             cls.log.set(trimmed(operation, line(now, message))),
             *([cls.error.set(asdict(failure))] if failure else []),
+            *_announcing(cls, of_end(operation, state, now, failure=failure)),
         ]
         transaction.update(
             cls(operation.operation_id), actions=actions, condition=waiting & (cls.fence == operation.fence)
         )
+
+    @classmethod
+    def save_announced(cls, operation_id: str, announced: Sequence[str]) -> None:
+        """Take off the row what has been announced, unless there is more by now: then it is all announced again."""
+        with conditional(f"noting what was announced of operation {operation_id}"):
+            cls(operation_id).update(
+                actions=[cls.outbox.remove(), cls.announcements.remove()],
+                condition=cls.announcements == list(announced),
+            )
 
     @classmethod
     def save_dispatch(cls, operation: Operation, now: datetime, look_at: datetime, message: str) -> bool:
@@ -279,3 +295,10 @@ def _window_actions(cls: type[OperationRow], window: Window | None, watermark_be
 def retention(hours: int, now: datetime) -> datetime:
     """When a row that ended now expires."""
     return now + timedelta(hours=hours)
+
+
+def _announcing(cls: type[OperationRow], detail: JSONObject | None) -> list[Action]:
+    """Leave an event on the row, behind those that are still to be sent; for announcing.py."""
+    if detail is None:
+        return []
+    return [cls.outbox.set(OUTBOX), cls.announcements.set((cls.announcements | []).append([json.dumps(detail)]))]

@@ -26,6 +26,7 @@ LONGEST_LINE = 500
 LISTING = "operations"
 DUE = "due"
 LEFT = "left"
+OUTBOX = "outbox"
 
 
 class ListingIndex(GlobalSecondaryIndex["StoredOperation"]):  # type: ignore[no-untyped-call]  # PynamoDB leaves __init_subclass__ untyped
@@ -51,6 +52,17 @@ class DueIndex(GlobalSecondaryIndex["StoredOperation"]):  # type: ignore[no-unty
 
     due = UnicodeAttribute(hash_key=True)
     dueAt = MillisAttribute(range_key=True)
+
+
+class OutboxIndex(GlobalSecondaryIndex["StoredOperation"]):  # type: ignore[no-untyped-call]  # as above
+    """Operations whose end is still to be announced; keys only."""
+
+    class Meta:
+        index_name = "outbox"
+        projection = KeysOnlyProjection()
+
+    outbox = UnicodeAttribute(hash_key=True)
+    operationId = UnicodeAttribute(range_key=True)
 
 
 class StoredOperation(Model):
@@ -94,9 +106,12 @@ class StoredOperation(Model):
     redrivenBy = UnicodeAttribute(null=True)
     log = ListAttribute(of=UnicodeAttribute)
     expiry = ExpiryAttribute(null=True)
+    outbox = UnicodeAttribute(null=True)
+    announcements = ListAttribute(of=UnicodeAttribute, null=True)
 
     listing_index = ListingIndex()
     due_index = DueIndex()
+    outbox_index = OutboxIndex()
 
     if TYPE_CHECKING:
 
@@ -165,6 +180,22 @@ class StoredOperation(Model):
         with translated("listing operations"):
             for row in cls.listing_index.query(LISTING, scan_index_forward=False):
                 yield row.operationId
+
+    @classmethod
+    def unannounced(cls) -> Iterator[str]:
+        """The ids of operations whose end is still to be announced, the oldest first."""
+        with translated("looking for ends that are to be announced"):
+            for row in cls.outbox_index.query(OUTBOX):
+                yield row.operationId
+
+    @classmethod
+    def to_announce(cls, operation_id: str) -> list[str]:
+        """What an operation's row has to tell the world, strongly consistent; nothing where there is no such row."""
+        with translated(f"reading operation {operation_id}"):
+            try:
+                return [str(text) for text in cls.get(operation_id, consistent_read=True).announcements or ()]
+            except cls.DoesNotExist:
+                return []
 
     @classmethod
     def due_by(cls, now: datetime) -> Iterator[str]:
