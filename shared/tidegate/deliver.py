@@ -246,6 +246,26 @@ class Deliveries:
         return kind(message, code=first["code"], remedy=first["remedy"])
 
 
+def outcomes(seal: Seal, stored: JSONObject) -> list[JSONObject]:
+    """How far each further destination of a sealed window is, in the order of its definition: what a person asks.
+
+    `outcome` is DELIVERED, FAILED (for good in the run that was last) or WAITING; `files` of `parts` are there.
+    """
+    reached = {name: Delivery(**delivery) for name, delivery in stored.get("reached", {}).items()}
+    told: list[JSONObject] = []
+    for entry in seal.destinations:
+        found = reached.get(entry["name"], Delivery())
+        outcome = "DELIVERED" if found.receipt else "FAILED" if found.failed_in else "WAITING"
+        about: JSONObject = {
+            "destination": entry["name"],
+            "outcome": outcome,
+            "files": found.files,
+            "error": found.error,
+        }
+        told.append({**about, "parts": len(seal.parts)})
+    return told
+
+
 def current_destinations(ledger: Ledger, export: str) -> Mapping[str, JSONObject]:
     """The entries of an export's newest definition by name; none where there is no such export any more."""
     newest = ledger.exports.newest(export)

@@ -16,11 +16,12 @@ from tidegate.accept import Acceptance, Origin, Repeated
 from tidegate.autoredrive import LOOK_AGAIN as FOLLOW_UP
 from tidegate.autoredrive import origin_of
 from tidegate.definition import from_document
+from tidegate.deliver import outcomes
 from tidegate.errors import RejectedError
 from tidegate.failed import keys_of
 from tidegate.frozen import REMEMBERED
 from tidegate.job import Task
-from tidegate.model import Operation, State, Trigger
+from tidegate.model import JSONObject, Operation, State, Trigger
 from tidegate.orders import (
     Order,
     RecordsOrder,
@@ -34,6 +35,7 @@ from tidegate.override import MOST_IDS
 from tidegate.params import ExportParams
 from tidegate.queues import WorkQueue
 from tidegate.redrive import OVERRIDES, override_text
+from tidegate.seal import Seal
 from tidegate.store.binding import conditional
 from tidegate.store.ledger import Ledger, audit
 from tidegate.store.objects import Objects
@@ -100,6 +102,21 @@ class Recovery:
             if sealed_by == operation.operation_id:
                 return Delivered.SEALED
         return Delivered.NOTHING
+
+    def destinations(self, operation: Operation) -> list[JSONObject]:
+        """How far each destination of an operation is: its receipts, or before the end what the pair's row has of it.
+
+        Nothing before its window is sealed. What the row has is strongly consistent.
+        """
+        if operation.result is not None:
+            return [{**receipt, "error": None} for receipt in operation.result.get("receipts", ())]
+        if operation.pair is None:
+            return []
+        standing = self.ledger.pairs.standing(operation.pair)
+        if standing.seal is None:
+            return []
+        seal = Seal.unpacked(standing.seal, self.objects)
+        return outcomes(seal, standing.deliveries) if seal.operation_id == operation.operation_id else []
 
     def check_retry(self, operation: Operation, *, delivery_only: bool) -> None:
         """Raise RejectedError where the operation cannot be tried again, with what to do instead."""

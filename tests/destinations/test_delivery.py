@@ -199,3 +199,30 @@ def test_tables_have_their_names_in_the_names_of_files(world: World, partners: P
     world.define("partner", destinations=[partners.sftp()], tableBy=["kind"])
     run(world)
     assert sorted(partners.files()) == [f"partner_a_{WINDOW}_{table}_part-00001.jsonl" for table in ("x", "y%2F..")]
+
+
+def test_how_far_each_destination_is_can_be_seen_before_the_end_and_after(
+    world: World, partners: Partners, cli: Commands
+) -> None:
+    put(world)
+    define(world, partners.sftp(hostKeys=[OTHER_KEY]), partners.bucket(), partners.sftp(name="gone", port=1))
+    operation = run(world)
+    told = {found["destination"]: found for found in cli.json("destinations", "show", operation.operation_id)}
+    assert {name: found["outcome"] for name, found in told.items()} == {
+        "SFTP": "FAILED",
+        "S3-2": "DELIVERED",
+        "gone": "WAITING",
+    }
+    assert told["SFTP"]["error"]["code"] == "HOST_KEY_MISMATCH"
+    assert (
+        "gone  WAITING, 0 of 2 parts: DESTINATION_UNAVAILABLE"
+        in cli("destinations", "show", operation.operation_id).stdout
+    )
+    define(world, partners.sftp(existing="suffix"), partners.bucket(), partners.sftp(name="gone"))
+    world.clock.tick(hours=7)
+    world.work()
+    (later,) = world.export(exportType="INSTANT", export="partner")
+    assert later.state is State.SUCCEEDED
+    told = {found["destination"]: found for found in cli.json("destinations", "show", operation.operation_id)}
+    assert {found["outcome"] for found in told.values()} == {"DELIVERED"}
+    assert list(told) == ["S3", "SFTP", "S3-2", "gone"]

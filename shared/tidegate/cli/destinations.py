@@ -14,14 +14,12 @@ from tidegate.model import DEFAULT_EXPORT, Finding
 
 destinations = typer.Typer(
     no_args_is_help=True,
-    help="Where an export's files go, and whether they could.",
-    epilog=examples("tidegate destinations test partner-nightly"),
+    help="Where an export's files go: whether they could, and how far they are.",
+    epilog=examples(
+        "tidegate destinations test partner-nightly",
+        "tidegate destinations show 01KFYMB9W0V2Q6T8X4Z1C3N5P7",
+    ),
 )
-
-
-@destinations.callback()
-def group() -> None:
-    """Where an export's files go, and whether they could."""
 
 
 @destinations.command(
@@ -51,3 +49,31 @@ def try_out(
             session.out.print(findings_table(Finding(**finding) for finding in answer["findings"]))
     if not all(answer["ok"] for answer in answers):
         raise typer.Exit(NOT_DONE)
+
+
+@destinations.command(epilog=examples("tidegate destinations show 01KFYMB9W0V2Q6T8X4Z1C3N5P7"))
+def show(
+    context: typer.Context,
+    *,
+    operation_id: Annotated[str, typer.Argument(metavar="ID", help="The operation's id, as the list shows it.")],
+    as_json: JsonOption = False,
+    stack: StackOption = None,
+) -> None:
+    """How far each destination of an operation is: receipt, files that are there, and what went wrong last.
+
+    Before its window is sealed there is nothing to deliver, and nothing to show.
+    """
+    session = enter(context, stack_name=stack, json=as_json)
+    operation = session.stack.recovery.operation(operation_id, session.now())
+    found = session.stack.recovery.destinations(operation)
+    if session.json:
+        session.print_json(found)
+        return
+    if not found:
+        session.out.print(f"The operation is {operation.state}; there is nothing of it to deliver yet.")
+    for delivery in found:
+        files = f", {delivery['files']} of {delivery['parts']} parts" if "parts" in delivery else ""
+        error = delivery["error"]
+        why = f": {error['code']}: {error['message']} {error['remedy']}" if error else ""
+        line = f"{delivery['destination']}  {delivery['outcome']}{files}{why}"
+        session.out.print(printable(line), soft_wrap=True)

@@ -32,6 +32,7 @@ def test_the_commands_are_those_of_the_specification_and_no_others() -> None:
         "",
         "check",
         "destinations",
+        "destinations show",
         "destinations test",
         "export",
         "exports",
