@@ -1,6 +1,8 @@
 """The native library against the Python path: the same bytes, or a refusal."""
 
+import _ctypes
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from fuzz.reference import Result, body_of, lines_result, page_result
 from tidegate.model import AttributeValue
 from tidegate.native import FORMATS, ItemSpec, Refusal, Rows, RowSpec, Transcoder, available, why_not
+from tidegate.native.library import Library, UnusableLibraryError
 from unit.part_samples import MIX, wire_records
 
 ITEMS = ItemSpec(("id",), "at", "epochMillis", None)
@@ -43,6 +46,16 @@ def refused(body: bytes, rows: RowSpec | None = None) -> bool:
 
 def test_the_library_is_there_because_make_install_builds_it() -> None:
     assert (available(), why_not()) == (True, "")
+
+
+def test_a_library_that_is_missing_or_another_one_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UnusableLibraryError, match=r"was not built\. Build it with 'make native'"):
+        Library(tmp_path / "libtranscode.so")
+    (tmp_path / "broken.so").write_bytes(b"no library")
+    with pytest.raises(UnusableLibraryError, match="cannot be loaded"):
+        Library(tmp_path / "broken.so")
+    with pytest.raises(UnusableLibraryError, match="is not the native library"):
+        Library(Path(_ctypes.__file__))
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
