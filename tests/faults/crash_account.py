@@ -10,6 +10,7 @@ import importlib.util
 import itertools
 import json
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -98,16 +99,16 @@ class Account:
     def fire(self, payload: Mapping[str, Any]) -> None:
         """A schedule fires: an asynchronous call of intake, made three times at most."""
         for _ in range(3):
-            process = self._invoke("intake", lambda _process: handler("intake")(dict(payload), Context("intake")))
+            process = self.invoke("intake", lambda _process: handler("intake")(dict(payload), Context("intake")))
             if process is not None and not process.dead:
                 return
             self.world.clock.tick(minutes=1)
 
-    def accept(self) -> bool:
+    def accept(self, most: int = 10) -> bool:
         """Intake with what is visible in the request queue; False where there is nothing."""
         sqs, url = self.world.stack.clients.sqs, self.world.stack.settings.request_queue_url
         found = sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["SentTimestamp", "SenderId"]
+            QueueUrl=url, MaxNumberOfMessages=most, MessageSystemAttributeNames=["SentTimestamp", "SenderId"]
         ).get("Messages", [])
         if not found:
             return False
@@ -120,7 +121,7 @@ class Account:
                 if message["MessageId"] not in failed:
                     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
-        self._invoke("intake", run)
+        self.invoke("intake", run)
         return True
 
     def work(self, stack: Stack | None = None) -> bool:
@@ -149,13 +150,13 @@ class Account:
                 self._check_ended(json.loads(message["Body"])["operationId"])
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
-        process = self._invoke("worker", run, stack)
+        process = self.invoke("worker", run, stack)
         if process is not None and process.dead and self.message_dies:
             self._bury(message)
 
     def tick(self) -> None:
         """The tick, once."""
-        self._invoke("tick", lambda _process: handler("tick")({}, Context("tick")))
+        self.invoke("tick", lambda _process: handler("tick")({}, Context("tick")))
 
     def drain(self) -> None:
         """Whatever is visible in the queues, until nothing is any more."""
@@ -209,8 +210,8 @@ class Account:
         )
         sqs.delete_message(QueueUrl=settings.work_queue_url, ReceiptHandle=message["ReceiptHandle"])
 
-    def _invoke(self, function: str, run: Callable[[Process], object], stack: Stack | None = None) -> Process | None:
-        """One invocation; None where it ended with an error of its own, or the process as it ended."""
+    def invoke(self, function: str, run: Callable[[Process], object], stack: Stack | None = None) -> Process | None:
+        """One invocation, or one command of a person: the process as it ended, None where that was with an error."""
         before = getattr(_here, "stack", None)
         _here.stack = stack or self.world.stack
         name = f"{function} {next(self._processes)}"
@@ -227,6 +228,12 @@ class Account:
         finally:
             _here.stack = before
             self.between()
+
+
+def skewed(account: Account, ahead: timedelta) -> Stack:
+    """The account's stack as a process sees it whose clock is ahead."""
+    stack, clock = account.world.stack, account.world.clock
+    return replace(stack, clock=lambda: clock() + ahead)
 
 
 @cache
@@ -250,7 +257,9 @@ def account(*, page_records: int = 0, pages_a_pass: int = 0, **settings: Any) ->
     Pieces are small, so that parts of a few records have several.
     """
     clock, ticks = Clock(), itertools.count()
-    with pytest.MonkeyPatch.context() as patch, mock_aws(), in_sequence():
+    with pytest.MonkeyPatch.context() as patch, mock_aws(), in_sequence(), warnings.catch_warnings():
+        # Powertools warns where an invocation dies before its first metric.
+        warnings.simplefilter("ignore", UserWarning)
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
         patch.setattr("moto.sqs.models.unix_time", lambda: clock().timestamp())

@@ -110,7 +110,7 @@ def _redriven(account: Account) -> None:
     account.pass_time(minutes=17)
     account.tick()
     account.drain()
-    account.pass_time(minutes=1)
+    account.pass_time(minutes=5)
     account.tick()
 
 
