@@ -129,4 +129,4 @@ lock: $(VENV)/bootstrap/.done  ## resolve requirements/*.lock anew (UPGRADE=--up
 
 clean:  ## remove what was installed and built
 	rm -f $(NATIVE)/*.so
-	rm -rf $(VENV) .aws-sam .tidegate .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench .aws-sam .tidegate .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

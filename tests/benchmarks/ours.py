@@ -88,7 +88,8 @@ def read_all(task: Task, *, readers: int) -> None:
     """Read one study's pages with so many calls in flight, and keep nothing."""
     source = DynamoDBSource(_clients(task.endpoint).dynamodb, definition(task), readers=readers)
     window = Window(from_millis(task.low), from_millis(task.high + 1))
-    found = sum(len(page.records) for page in source.pages(Ask(task.study, window), None))
+    ask = Ask(task.study, window, transcoding=transcoding(PageCounts()))
+    found = sum(len(page.records) for page in source.pages(ask, None))
     if found != task.count:
         raise SystemExit(f"{found} records were read; {task.count} were wanted")
 
