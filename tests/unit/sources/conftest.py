@@ -48,7 +48,8 @@ class Hooks:
         body = json.dumps(counted, separators=(",", ":"), default=lambda data: b64encode(data).decode()).encode()
         response, taken = {"status_code": 200, "body": body}, dict[str, Any]()
         if hook := self._registered.get(f"before-parse.dynamodb.{operation}"):
-            hook(response_dict=response, customized_response_dict=taken)
+            model = SimpleNamespace(name=operation)
+            hook(response_dict=response, customized_response_dict=taken, operation_model=model)
         return {**taken} if response["body"] == b"{}" else answer
 
 

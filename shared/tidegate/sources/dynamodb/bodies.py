@@ -2,14 +2,14 @@
 
 Making these objects takes most of the time of reading, and a page that is transcoded never needs them. botocore keeps
 all the rest: credentials, signing, retries, throttling, the check of `x-amz-crc32`, and errors. The hook is registered
-per client, and it acts only while this thread has asked for a body. Where it did not fire, botocore's result is used.
+per client, and it acts only in a context that has asked for a body. Where it did not fire, botocore's result is used.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.errors import RetriableError
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _OK: Final = 200
-_asking = threading.local()
+_asking: Final[ContextVar[str | None]] = ContextVar("asking", default=None)
 
 
 def take_bodies(client: DynamoDBClient) -> None:
@@ -29,19 +29,19 @@ def take_bodies(client: DynamoDBClient) -> None:
         client.meta.events.register(f"before-parse.dynamodb.{operation}", _take, unique_id=f"tidegate-{operation}")
 
 
-def answer_of(call: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+def answer_of(operation: str, call: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     """The answer of a call of a DynamoDB client, by our own quicker parsing. Raises what `body_of` and `parsed` do."""
-    body, answer = body_of(call)
+    body, answer = body_of(operation, call)
     return answer if body is None else parsed(body)
 
 
-def body_of(call: Callable[[], Mapping[str, Any]]) -> tuple[bytes | None, Mapping[str, Any]]:
-    """The answer of a call of a DynamoDB client: its body, unparsed, or None and botocore's result.
+def body_of(operation: str, call: Callable[[], Mapping[str, Any]]) -> tuple[bytes | None, Mapping[str, Any]]:
+    """The answer of this call of a DynamoDB client, such as Query: its body, unparsed, or None and botocore's result.
 
     Raises what the call raises, and RetriableError where the last attempt brought a damaged answer: botocore compares
     the checksum of each, but hands on the last one whatever it is.
     """
-    with _asked():
+    with _asked(operation):
         answer = call()
     body: bytes | None = answer.get(TAKEN_BODY)
     told = answer.get("ResponseMetadata", {})
@@ -69,15 +69,17 @@ def _unreadable(why: str) -> RetriableError:
 
 
 @contextmanager
-def _asked() -> Iterator[None]:
-    _asking.body = True
+def _asked(operation: str) -> Iterator[None]:
+    before = _asking.set(operation)
     try:
         yield
     finally:
-        _asking.body = False
+        _asking.reset(before)
 
 
-def _take(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
-    if getattr(_asking, "body", False) and response_dict["status_code"] == _OK:
+def _take(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], operation_model: Any, **_: object
+) -> None:
+    if _asking.get() == operation_model.name and response_dict["status_code"] == _OK:
         customized_response_dict[TAKEN_BODY] = response_dict["body"]
         response_dict["body"] = b"{}"

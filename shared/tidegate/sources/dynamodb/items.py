@@ -73,7 +73,7 @@ class ItemReader:
             request |= projection((*self._schema.key, *attributes))
         while True:
             with translated(f"Reading items of table {table}", remedy=self._remedy):
-                answer = answer_of(lambda: self._client.batch_get_item(RequestItems={table: request}))
+                answer = answer_of("BatchGetItem", lambda: self._client.batch_get_item(RequestItems={table: request}))
             got = answer.get("Responses", {}).get(table, [])
             items += got
             left = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys")

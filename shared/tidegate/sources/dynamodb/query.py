@@ -139,7 +139,7 @@ class QueryReader:
         if self._page_limit is not None:
             arguments["Limit"] = self._page_limit
         with translated(f"Querying table {plan.schema.table}", remedy=self._remedy):
-            return body_of(lambda: self._client.query(**arguments))
+            return body_of("Query", lambda: self._client.query(**arguments))
 
     def _projection(self) -> dict[str, Any]:
         if self._plan.second_read:

@@ -104,7 +104,7 @@ class ScanReader:
         def read(segment: int, key: LastKey) -> Batch:
             start_key: dict[str, Any] = {} if key is None else {"ExclusiveStartKey": key}
             with translated(f"Scanning table {self._plan.schema.table}", remedy=self._remedy):
-                answer = answer_of(lambda: self._client.scan(**arguments, **start_key, Segment=segment))
+                answer = answer_of("Scan", lambda: self._client.scan(**arguments, **start_key, Segment=segment))
             pacer.spent(float((answer.get("ConsumedCapacity") or {}).get("CapacityUnits") or 0))
             items: list[Mapping[str, AttributeValue]] = answer["Items"]
             timed = [(sieve.millis(item), item) for item in items if time_key in item and sieve.study(item) == study]
