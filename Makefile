@@ -87,7 +87,7 @@ test: install $(VENV)/sam/.done  ## every test
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 FULL ?=
-faults: install  ## crashes, races and faults on purpose, with tables of what was survived (FULL=1: all of them)
+faults: install  ## crashes, races, bad calls, bad input on purpose, and what was survived (FULL=1: all of them)
 	@FULL=$(FULL) $(BIN)/python -m pytest -q -p no:randomly tests/faults
 
 AT ?=

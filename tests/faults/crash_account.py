@@ -29,6 +29,7 @@ from faults.crash_calls import Process, Wire
 from faults.crash_sequence import in_sequence
 from integration.handlers import FUNCTIONS, Context
 from integration.resources import REGION, create
+from integration.spoiled import HALF_A_PAIR, SPOILED
 from integration.test_passes import Pages
 from integration.world import DEFAULT, Clock, World
 from tidegate.bootstrap import CONFIG, AWSClients, Stack
@@ -38,8 +39,6 @@ from tidegate.model import Definition
 from tidegate.sources import Source
 from tidegate.sources.dynamodb import DynamoDBSource
 
-SPOILED = "spoiled"
-"""A record with this note is read with half of a surrogate pair in it, which no format can hold."""
 RECOVERY = (2, 2, 15, 16, 31, 61, 61, 121)
 """Minutes from tick to tick while things become quiet; after them nothing may be left to do."""
 PIECE_BYTES = 100
@@ -291,11 +290,13 @@ def _clients() -> AWSClients:
     session = boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
     dynamodb = session.client("dynamodb", config=CONFIG)
     for call in ("Query", "BatchGetItem"):
-        dynamodb.meta.events.register(f"after-call.dynamodb.{call}", _spoil)
-    return AWSClients(dynamodb, session.client("s3", config=CONFIG), session.client("sqs", config=CONFIG))
+        dynamodb.meta.events.register_first(f"before-parse.dynamodb.{call}", _spoil)
+    s3, sqs = session.client("s3", config=CONFIG), session.client("sqs", config=CONFIG)
+    return AWSClients(dynamodb, s3, sqs, session.client)
 
 
-def _spoil(parsed: Mapping[str, Any], **_: Any) -> None:
-    for item in [*parsed.get("Items", ()), *parsed.get("Responses", {}).get("Record", ())]:
-        if item.get("note") == {"S": SPOILED}:
-            item["note"] = {"S": "\ud800"}
+def _spoil(response_dict: dict[str, Any], **_: Any) -> None:
+    whole, half = (json.dumps({"S": text}).encode() for text in (SPOILED, HALF_A_PAIR))
+    if whole in response_dict["body"]:
+        # Without the headers that told length and checksum of what was sent: it is no damaged answer.
+        response_dict |= {"body": response_dict["body"].replace(whole, half), "headers": {}}

@@ -9,8 +9,9 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from faults.crash_account import SPOILED, Account
+from faults.crash_account import Account
 from faults.crash_calls import Call, Way
+from integration.spoiled import SPOILED
 from integration.world import NOON
 from tidegate.instants import rfc3339
 
@@ -128,6 +129,22 @@ def _overridden(account: Account) -> None:
     account.drain()
 
 
+def _exported_and_one_late(account: Account) -> None:
+    """After the first export a record becomes visible whose time lies before that export's end."""
+    _two_records(account)
+    account.request(**daily())
+    account.drain()
+    records(account, "a", range(5, 4, -1))
+    records(account, "a", range(-5, -6, -1))
+    account.pass_time(minutes=46)
+
+
+def _two_later_ones(account: Account) -> None:
+    for minutes in (30, 45):
+        account.request(**daily(f"later {minutes}", minutes))
+        account.drain()
+
+
 def _a_study(account: Account) -> None:
     account.world.put_study("a")
 
@@ -242,6 +259,7 @@ REDRIVE = Scenario(
     same=RECORDS,
     settings=MappingProxyType({"most_redrives": 1}),
 )
+LATE = Scenario("a late record", _exported_and_one_late, _two_later_ones, frozenset({"worker"}))
 OVERRIDE = Scenario("an override of two studies", _two_studies_and_a_file, _overridden)
 OVERTAKEN_BEFORE_SEAL = Scenario(
     "two workers, overtaken before the seal", _two_records, _overtaken_at("Update Pair"), frozenset({"worker"})
@@ -275,6 +293,7 @@ SCENARIOS = (
     TWO_PARTS,
     EMPTY,
     REDRIVE,
+    LATE,
     OVERRIDE,
     OVERTAKEN_BEFORE_SEAL,
     OVERTAKEN_AFTER_SEAL,

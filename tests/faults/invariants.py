@@ -116,7 +116,7 @@ def quiet(dynamodb: Any, sqs: Any) -> bool:
 
 
 def readers(picture: Picture) -> Iterator[str]:
-    """What a reader relies on at every moment: a manifest that is there is true, and all that it names is there."""
+    """What holds at every moment: a manifest is true, and all that it names is there; so is the look-back's memory."""
     for manifest in picture.manifests:
         content, where = manifest.content, manifest.key
         for part in content["parts"]:
@@ -134,6 +134,14 @@ def readers(picture: Picture) -> Iterator[str]:
             yield f"{where} names {listed['key']}, which is not there"
         elif len(set(picture.failed(manifest))) != listed["count"]:
             yield f"{listed['key']} has not the {listed['count']} records that {where} says"
+    yield from _memories(picture)
+
+
+def _memories(picture: Picture) -> Iterator[str]:
+    for row in picture.tables["Pair"]:
+        memory = picture.objects.get(row.get("memoryKey", ""), b"")
+        if "memoryKey" in row and hashlib.sha256(memory).hexdigest() != row["memorySha256"]:
+            yield f"{row['pair']} names {row['memoryKey']}, what its look-back remembers, and it is not there so"
 
 
 def at_rest(
@@ -209,9 +217,10 @@ def _nothing_is_left(picture: Picture, *, tidy: bool) -> Iterator[str]:
     named = {m.key for m in picture.manifests}
     named |= {part["key"] for m in picture.manifests for part in m.content["parts"]}
     named |= {m.content["failedRecords"]["key"] for m in picture.manifests}
+    named |= {row["memoryKey"] for row in picture.tables["Pair"] if "memoryKey" in row}
     for key in picture.objects:
-        if key.startswith("exports/") and key not in named:
-            yield f"no manifest names {key}"
+        if key.startswith(("exports/", "lookback/")) and key not in named:
+            yield f"nothing names {key}"
         if tidy and key.startswith("work/") and not key.startswith("work/requests/"):
             yield f"the private object {key} was left behind"
 

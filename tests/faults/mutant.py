@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from faults.crash_calls import Call, Way
-from faults.crash_scenarios import DIES_FOR_GOOD, TWO_PARTS, Scenario
+from faults.crash_scenarios import DIES_FOR_GOOD, LATE, TWO_PARTS, Scenario
 from faults.race import TO_THE_END, Race, Turn
 from faults.race_scenarios import EXPIRED, FORCED
 from tidegate import commit, deliver
 from tidegate.engine import Engine
+from tidegate.seal import Seal
 from tidegate.store.operations import OperationRow
 from tidegate.store.pairs import Lease, PairRow
 from tidegate.store.watermarks import WatermarkRow
@@ -141,15 +142,15 @@ def _commit_before_receipt(patch: pytest.MonkeyPatch) -> None:
     parts, manifest, committing = deliver.parts, deliver.manifest, commit.commit
     here: list[Any] = []
 
-    def commit_first(ledger: Any, lease: Any, window: Any, operation: Any, now: Any) -> Any:
-        ended = committing(ledger, lease, window, operation, now)
+    def commit_first(ledger: Any, lease: Any, window: Any, *more: Any) -> Any:
+        ended = committing(ledger, lease, window, *more)
         parts(here[-1], window, 0, _Endless())
         manifest(here[-1], window)
         return ended
 
     def not_yet(objects: Any, seal: Any, *_: Any) -> int:
         here.append(objects)
-        return len(seal.files)
+        return len(seal.placed)
 
     patch.setattr(deliver, "parts", not_yet)
     patch.setattr(deliver, "manifest", lambda *_: None)
@@ -165,6 +166,11 @@ def _acknowledged_after_a_lost_lease(patch: pytest.MonkeyPatch) -> None:
         return verdict
 
     patch.setattr(Engine, "work", acknowledging)
+
+
+def _no_memory(patch: pytest.MonkeyPatch) -> None:
+    """What the look-back remembers is sealed, and never put in place."""
+    patch.setattr(Seal, "placed", property(lambda seal: seal.files))
 
 
 class _Endless:
@@ -214,6 +220,12 @@ MUTANTS = (
         _commit_before_receipt,
         Struck(TWO_PARTS, COMMIT, Way.AFTER),
         "has a receipt for .*, which is not there so",
+    ),
+    Mutant(
+        "the memory of late records before the commit",
+        _no_memory,
+        Struck(LATE, COMMIT, Way.AFTER),
+        "just after: default/a names lookback/.*, and it is not there so",
     ),
     Mutant(
         "no acknowledgement after a lost lease",

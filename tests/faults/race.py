@@ -134,15 +134,17 @@ def shrunk(race: Race, schedule: Sequence[Turn]) -> list[Turn]:
         without = least[:at] + least[at + 1 :]
         if run(race, without).problems:
             least = without
-    for at, (who, steps) in enumerate(least):
-        while (
-            isinstance(steps, int)
-            and steps > 1
-            and run(race, [*least[:at], (who, steps // 2), *least[at + 1 :]]).problems
-        ):
-            steps //= 2
-            least[at] = (who, steps)
+    for at in range(len(least)):
+        while (shorter := _halved(least, at)) is not None and run(race, shorter).problems:
+            least = shorter
     return least
+
+
+def _halved(schedule: Sequence[Turn], at: int) -> list[Turn] | None:
+    who, steps = schedule[at]
+    if isinstance(steps, str) or steps < 2:
+        return None
+    return [*schedule[:at], (who, steps // 2), *schedule[at + 1 :]]
 
 
 def _stop(actors: dict[str, _Actor], done: Outcome, call: Call) -> None:

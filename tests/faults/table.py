@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 ROW = "row of a table"
+TEXT = "tables as text"
 FULL = os.environ.get("FULL", "") not in ("", "0")
 """Whether everything is wanted (`make faults FULL=1`), or what fits into a minute or two."""
 
@@ -17,6 +18,11 @@ FULL = os.environ.get("FULL", "") not in ("", "0")
 def row(record_property: Callable[[str, object], None], title: str, **cells: object) -> None:
     """Add a row to the table of that title; `record_property` is pytest's fixture."""
     record_property(ROW, [title, {name.replace("_", " "): str(value) for name, value in cells.items()}])
+
+
+def text(record_property: Callable[[str, object], None], tables: str) -> None:
+    """Print tables that a test has made by itself."""
+    record_property(TEXT, tables)
 
 
 def lines(rows: Sequence[Any]) -> Iterator[str]:
