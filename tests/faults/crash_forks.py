@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pickle
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,7 +60,7 @@ class Forks:
             if len(self._running) >= AT_ONCE:
                 self._await_one()
             reading, writing = os.pipe()
-            process = os.fork()
+            process = _forked()
             if process == 0:
                 self._copy = writing
                 return strike.way
@@ -74,3 +75,10 @@ class Forks:
         os.waitpid(process, 0)
         # What a copy of ours wrote, nobody else's.
         self.ended[strike] = pickle.loads(told) if told else Run(problems=["its process ended without a word"])  # noqa: S301
+
+
+def _forked() -> int:
+    """As os.fork. From Python 3.12 on it warns where pytest-xdist has threads, none of which a copy needs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
