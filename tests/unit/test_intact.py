@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from io import BytesIO
+from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
-from botocore.config import Config
 
 from tidegate.awserrors import translated
-from tidegate.bootstrap import CONFIG, clients
+from tidegate.bootstrap import clients
 from tidegate.errors import RetriableError
-from tidegate.intact import require_intact
 from tidegate.settings import Settings
+from unit.wire_answers import Wire, client
 
 ITEM = b'{"Item":{"id":{"S":"na\xc3\xafve"},"at":{"N":"1700000000000"}}}'
 REFUSAL = b'{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"no"}'
@@ -37,35 +31,6 @@ CALLS: dict[str, tuple[bytes, Callable[[Any], Any]]] = {
     "s3": (LISTED, lambda client: client.list_objects_v2(Bucket="b")["Contents"][0]["Key"]),
     "sqs": (SENT, lambda client: client.send_message_batch(QueueUrl="q", Entries=[])["Failed"][0]["Id"]),
 }
-
-
-class Wire:
-    """Gives a client the answers that are due, each with length and checksum of what AWS sent."""
-
-    def __init__(self, bodies: Iterable[bytes], sent: bytes, *, checksum: bool = True, status: int = 200) -> None:
-        self.bodies: Iterator[bytes] = iter(bodies)
-        headers = {"content-length": str(len(sent)), **({"x-amz-crc32": str(zlib.crc32(sent))} if checksum else {})}
-        self.headers = HTTPHeaders.from_dict(headers)
-        self.status = status
-
-    def answer(self, **_: Any) -> Any:
-        return AWSResponse("http://aws.example", self.status, self.headers, Raw(next(self.bodies)))
-
-
-class Raw(BytesIO):
-    """A body as urllib3 gives it."""
-
-    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
-        yield self.read()
-
-
-def client(service: str, wire: Wire, *, attempts: int, checking: bool = True) -> Any:
-    config = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}))
-    made: Any = boto3.Session("a", "b", region_name="us-east-1").client(service, config=config)  # type: ignore[call-overload]  # by name
-    if checking:
-        require_intact(made)
-    made.meta.events.register(f"before-send.{service}", wire.answer)
-    return made
 
 
 @pytest.mark.parametrize("kind", sorted(DAMAGED))
