@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from json.encoder import encode_basestring_ascii as _in_quotes
 from typing import Final, TypeAlias
 
 from tidegate.compression import compression_of
@@ -134,9 +135,9 @@ class Remembering:
 
     def keep(self, marks: Iterable[Mark]) -> None:
         """Take marks, in their order."""
-        lines = [_line([millis, time, *key]) for millis, time, key in marks if millis >= self.floor]
+        lines = [_mark_line(*mark) for mark in marks if mark[0] >= self.floor]
         if lines:
-            self._stream.write(b"".join(lines))
+            self._stream.write("".join(lines).encode("ascii"))
             self._count += len(lines)
 
     def fail(self, failed: Iterable[FailedRecord]) -> None:
@@ -234,6 +235,12 @@ def put_memory(
 
 def _lines(raw: Measured) -> Iterator[bytes]:
     return iter(gzip.GzipFile(fileobj=io.BufferedReader(raw, 1 << 20), mode="rb"))
+
+
+def _mark_line(millis: int, time: str | None, key: Key) -> str:
+    """As `_line`, several times faster: a short look-back over many records makes a line for each of them."""
+    texts = ",".join(map(_in_quotes, key))
+    return f"[{millis},{'null' if time is None else _in_quotes(time)},{texts}]\n"
 
 
 def _line(value: JSON) -> bytes:
