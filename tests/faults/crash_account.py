@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +25,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from moto import mock_aws
 
-from faults.crash_calls import Process, Wire
+from faults.crash_calls import Process, Wire, tap
 from faults.crash_sequence import in_sequence
 from integration.handlers import FUNCTIONS, Context
 from integration.resources import REGION, create
@@ -270,7 +270,7 @@ def account(*, page_records: int = 0, pages_a_pass: int = 0, **settings: Any) ->
         patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
         made = _clients()
         named = create(made, **{"default_export": DEFAULT, **settings})
-        with Wire(made).watching() as wire:
+        with Wire().watching() as wire:
             of = Stack.of(named, made, clock)
             stack = Bounded(
                 of.settings,
@@ -288,11 +288,12 @@ def account(*, page_records: int = 0, pages_a_pass: int = 0, **settings: Any) ->
 def _clients() -> AWSClients:
     """As the product makes them, with its retries; under each mock they see an empty account."""
     session = boto3.Session(region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
-    dynamodb = session.client("dynamodb", config=CONFIG)
+    tap(session)
+    make = cache(partial(session.client, config=CONFIG))
+    dynamodb = make("dynamodb")
     for call in ("Query", "BatchGetItem"):
         dynamodb.meta.events.register_first(f"before-parse.dynamodb.{call}", _spoil)
-    s3, sqs = session.client("s3", config=CONFIG), session.client("sqs", config=CONFIG)
-    return AWSClients(dynamodb, s3, sqs, session.client)
+    return AWSClients(dynamodb, make("s3"), make("sqs"), make)
 
 
 def _spoil(response_dict: dict[str, Any], **_: Any) -> None:

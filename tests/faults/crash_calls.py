@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
+import boto3
 from botocore.exceptions import ConnectionClosedError
 from moto.core.models import botocore_stubber
 
 from faults.crash_names import Names
-from tidegate.bootstrap import AWSClients
 
-EVENTS = ("provide-client-params", "before-send", "after-call")
+EVENTS = {"provide-client-params": "sending", "before-send": "on_the_wire", "after-call": "answered"}
+"""botocore's events, and which method of the wire is told."""
+_watching: list[Wire] = []
 
 
 class Crash(BaseException):
@@ -77,7 +80,6 @@ class Wire:
     processes meanwhile, as on another machine. `strikes` then says what shall happen to it.
     """
 
-    clients: AWSClients
     watch: Callable[[Call], None] = lambda _call: None
     strikes: Callable[[Call], Way | None] = lambda _call: None
     calls: list[Call] = field(default_factory=list)
@@ -89,17 +91,11 @@ class Wire:
 
     @contextmanager
     def watching(self) -> Iterator[Wire]:
-        handlers: list[Any] = [self._sending, self._on_the_wire, self._answered]
-        clients = (self.clients.dynamodb, self.clients.s3, self.clients.sqs)
-        for client in clients:
-            for event, handler in zip(EVENTS, handlers, strict=True):
-                client.meta.events.register_first(event, handler)
+        _watching.append(self)
         try:
             yield self
         finally:
-            for client in clients:
-                for event, handler in zip(EVENTS, handlers, strict=True):
-                    client.meta.events.unregister(event, handler)
+            _watching.remove(self)
 
     @contextmanager
     def process(self, name: str, *, counted: bool = True) -> Iterator[Process]:
@@ -118,7 +114,8 @@ class Wire:
         found: Process | None = getattr(self._here, "process", None)
         return found
 
-    def _sending(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
+    def sending(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        """A call is about to be made."""
         process = self.current
         self._here.call = None
         if process is None:
@@ -139,13 +136,15 @@ class Wire:
             process.dead = True
             raise Crash
 
-    def _on_the_wire(self, request: Any, event_name: str, **_: Any) -> None:
+    def on_the_wire(self, request: Any, event_name: str, **_: Any) -> None:
+        """One attempt of a call is about to be sent."""
         if self._struck_as(Way.TWICE):
             self._way = None
             botocore_stubber(event_name, request)
             raise ConnectionClosedError(endpoint_url=request.url)
 
-    def _answered(self, **_: Any) -> None:
+    def answered(self, **_: Any) -> None:
+        """A call has its answer, after as many attempts as it took."""
         if self._struck_as(Way.AFTER) and self.current is not None:
             self.current.dead = True
             raise Crash
@@ -156,3 +155,14 @@ class Wire:
     def _struck_as(self, way: Way) -> bool:
         call: Call | None = getattr(self._here, "call", None)
         return self._way is way and call is not None and call is self.struck
+
+
+def tap(session: boto3.Session) -> None:
+    """Tell whichever wire is watching of every call of every client that this session will make."""
+    for event, method in EVENTS.items():
+        session.events.register_first(event, partial(_tell, method))
+
+
+def _tell(method: str, **arguments: Any) -> None:
+    if _watching:
+        getattr(_watching[-1], method)(**arguments)

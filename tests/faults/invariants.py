@@ -112,7 +112,10 @@ def quiet(dynamodb: Any, sqs: Any) -> bool:
     if any(_messages(sqs, queue) for queue in ("requests", "work.fifo")):
         return False
     rows = dynamodb.scan(TableName="Operation", ConsistentRead=True)["Items"]
-    return all(row["state"]["S"] in FINAL and row.get("due") != {"S": "due"} for row in rows)
+    waiting = [
+        row for row in rows if row["state"]["S"] not in FINAL or row.get("due") == {"S": "due"} or "outbox" in row
+    ]
+    return not waiting
 
 
 def readers(picture: Picture) -> Iterator[str]:
@@ -200,6 +203,8 @@ def _work_has_ended(picture: Picture, refused: int, letters: int) -> Iterator[st
         if count < allowed.get(queue, 0) or (count and queue not in allowed) or (count and not allowed.get(queue)):
             yield f"{count} messages are in {queue}"
     for row in picture.tables["Operation"]:
+        if "outbox" in row:
+            yield f"the end of operation {row['operationId']} was announced to nobody"
         if row["state"] not in FINAL:
             yield f"operation {row['operationId']} of {row.get('pair')} is {row['state']}"
         elif row["state"] != "REJECTED" and row.get("pair"):
