@@ -22,7 +22,7 @@ from faults.crash_names import ULID
 from faults.crash_scenarios import SCENARIOS, Scenario
 from faults.invariants import Picture
 
-SAMPLE = 25
+SAMPLE = 37
 
 
 @dataclass
@@ -44,9 +44,9 @@ class Survey:
 
 
 def points(scenario: Scenario, clean: Run, *, full: bool) -> list[Strike]:
-    """The crash points of a scenario: every call in every way, or (not `full`) every 25th of these.
+    """The crash points of a scenario: every call in every way, or (not `full`) every 37th of these.
 
-    Every 25th, because that takes the ways in turn.
+    Every 37th, because that takes the ways in turn.
     """
     numbers = range(1, len(clean.calls) + 1)
     everything = [Strike(number, way) for number in numbers for way in scenario.ways]
