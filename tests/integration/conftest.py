@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from moto import mock_aws
+from moto.core.botocore_stubber import BotocoreStubber
 
 from integration.commands import Commands
 from integration.faults import Faults
@@ -14,6 +17,18 @@ from integration.world import Clock, World, build
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture(autouse=True)
+def _one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call to AWS has its effect as a whole; moto's, in several threads, would mix a condition and another's write."""
+    lock, process = threading.RLock(), BotocoreStubber.process_request
+
+    def alone(stubber: BotocoreStubber, request: Any) -> Any:
+        with lock:
+            return process(stubber, request)
+
+    monkeypatch.setattr(BotocoreStubber, "process_request", alone)
 
 
 @pytest.fixture
