@@ -21,7 +21,7 @@ def clock() -> Clock:
 
 @pytest.fixture(autouse=True)
 def _one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call to AWS has its effect as a whole; moto's, in several threads, would mix a condition and another's write."""
+    """A call to AWS has its effect as a whole; moto's, in several threads, mix with each other."""
     lock, process = threading.RLock(), BotocoreStubber.process_request
 
     def alone(stubber: BotocoreStubber, request: Any) -> Any:
