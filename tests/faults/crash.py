@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from difflib import unified_diff
 from typing import Any
 
-from faults import invariants
+from faults import invariants, picture
 from faults.crash_account import Account, account
 from faults.crash_calls import Call, Strike, Way
 from faults.crash_forks import Forks, Run
 from faults.crash_names import ULID
 from faults.crash_scenarios import SCENARIOS, Scenario
-from faults.invariants import Picture
+from faults.picture import Picture
 
 SAMPLE = 37
 
@@ -103,13 +103,13 @@ def run(scenario: Scenario, strikes: Callable[[Call], Way | None] = lambda _call
 
 def quiet(acting: Account) -> bool:
     """Whether nothing is on its way any more."""
-    return invariants.quiet(acting.world.stack.clients.dynamodb, acting.world.stack.clients.sqs)
+    return picture.quiet(acting.world.stack.clients.dynamodb, acting.world.stack.clients.sqs)
 
 
 def look(acting: Account) -> Picture:
     """A picture of the account."""
     clients = acting.world.stack.clients
-    return invariants.look(clients.dynamodb, clients.s3, clients.sqs, acting.world.stack.settings.export_bucket)
+    return picture.look(clients.dynamodb, clients.s3, clients.sqs, acting.world.stack.settings.export_bucket)
 
 
 def point_name(scenario: Scenario, strike: Strike) -> str:

@@ -6,17 +6,15 @@ it but itself: its message becomes visible again when its time has run out.
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
-import threading
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache, partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,9 +23,10 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from moto import mock_aws
 
-from faults.crash_calls import Process, Wire, tap
+from faults.crash_calls import Crash, Process, Wire, tap
+from faults.crash_handlers import handler, here
 from faults.crash_sequence import in_sequence
-from integration.handlers import FUNCTIONS, Context
+from integration.handlers import Context
 from integration.resources import REGION, create
 from integration.spoiled import HALF_A_PAIR, SPOILED
 from integration.test_passes import Pages
@@ -49,7 +48,6 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_DISABLED": "true",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
 }
-_here = threading.local()
 
 
 @dataclass(frozen=True)
@@ -211,8 +209,8 @@ class Account:
 
     def invoke(self, function: str, run: Callable[[Process], object], stack: Stack | None = None) -> Process | None:
         """One invocation, or one command of a person: the process as it ended, None where that was with an error."""
-        before = getattr(_here, "stack", None)
-        _here.stack = stack or self.world.stack
+        before = getattr(here, "stack", None)
+        here.stack = stack or self.world.stack
         name = f"{function} {next(self._processes)}"
         try:
             with self.wire.process(name, counted=function in self.counted) as process:
@@ -225,7 +223,7 @@ class Account:
                     return process if process.dead else None
                 return process
         finally:
-            _here.stack = before
+            here.stack = before
             self.between()
 
 
@@ -233,20 +231,6 @@ def skewed(account: Account, ahead: timedelta) -> Stack:
     """The account's stack as a process sees it whose clock is ahead."""
     stack, clock = account.world.stack, account.world.clock
     return replace(stack, clock=lambda: clock() + ahead)
-
-
-@cache
-def handler(function: str) -> Callable[..., dict[str, Any]]:
-    """The handler of functions/<function>/app.py, on the stack of the invocation."""
-    path = Path(FUNCTIONS) / function / "app.py"
-    spec = importlib.util.spec_from_file_location(f"{function}_app_of_faults", path)
-    assert spec is not None
-    assert spec.loader is not None
-    app = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(app)
-    app.stack = lambda: _here.stack  # type: ignore[attr-defined]  # the module's own name for its stack
-    found: Callable[..., dict[str, Any]] = app.handler
-    return found
 
 
 @contextmanager
@@ -261,6 +245,7 @@ def account(*, page_records: int = 0, pages_a_pass: int = 0, **settings: Any) ->
         warnings.simplefilter("ignore", UserWarning)
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
+        patch.setattr(sys, "unraisablehook", partial(_of_the_living, sys.unraisablehook))
         patch.setattr("moto.sqs.models.unix_time", lambda: clock().timestamp())
         patch.setattr("moto.sqs.models.unix_time_millis", lambda: clock().timestamp() * 1000 + next(ticks) / 1000)
         patch.setattr("moto.s3.models.utcnow", lambda: clock().replace(tzinfo=None))
@@ -282,6 +267,12 @@ def account(*, page_records: int = 0, pages_a_pass: int = 0, **settings: Any) ->
                 pages_a_pass=pages_a_pass,
             )
             yield Account(World(stack, clock), wire)
+
+
+def _of_the_living(told: Callable[[Any], object], unraisable: Any) -> None:
+    """What a dead process did not get out when its generators were closed is nobody's concern."""
+    if not isinstance(unraisable.exc_value, Crash):
+        told(unraisable)
 
 
 @cache

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
 from faults.crash_account import Account
 from faults.crash_calls import Call, Way
+from faults.crash_material import daily, records
 from integration.spoiled import SPOILED
-from integration.world import NOON
-from tidegate.instants import rfc3339
 
-END = NOON - timedelta(hours=1)
 EVERYTHING = frozenset({"intake", "worker", "tick"})
 RECORDS = frozenset({"watermarks", "exported"})
 DEADLY = (Way.BEFORE, Way.AFTER)
@@ -43,21 +40,6 @@ class Scenario:
     refused: int = 0
     letters: int = 0
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-
-
-def daily(request_id: str = "daily", minutes: int = 0, **more: Any) -> dict[str, Any]:
-    """A DAILY request that ends so many minutes after END."""
-    end = rfc3339(END + timedelta(minutes=minutes))
-    return {"exportType": "DAILY", "endDateTime": end, "requestId": request_id, **more}
-
-
-def records(account: Account, study: str, minutes: range, *, spoiled: int = 0) -> list[str]:
-    """A record of the study at each of these minutes before END, the first so many of them spoiled; their ids."""
-    ids = []
-    for number, before in enumerate(minutes):
-        note = SPOILED if number < spoiled else "x" * 40
-        ids += account.world.put_records(study, [END - timedelta(minutes=before)], note={"S": note})
-    return ids
 
 
 def _three_records_and_one_later(account: Account) -> None:
@@ -206,24 +188,31 @@ def _much_for_the_tick(account: Account) -> None:
         records(account, study, range(20, 0, -10), spoiled=study == "a")
     account.request(**daily("first", -60))
     account.drain()
+    _lost_message(account, **daily("silent", studyWhitelist=["b"]))
+    account.pass_time(minutes=70)
+    message = _lost_message(account, **daily("dead", studyWhitelist=["c"]))
     sqs, settings = account.world.stack.clients.sqs, account.world.stack.settings
-    for request_id, study in (("silent", "b"), ("dead", "c")):
-        account.request(**daily(request_id, studyWhitelist=[study]))
-        account.accept()
-        message = sqs.receive_message(QueueUrl=settings.work_queue_url)["Messages"][0]
-        sqs.delete_message(QueueUrl=settings.work_queue_url, ReceiptHandle=message["ReceiptHandle"])
     sqs.send_message(
         QueueUrl=settings.work_dlq_url,
         MessageBody=message["Body"],
         MessageGroupId="dead",
         MessageDeduplicationId=f"{json.loads(message['Body'])['operationId']}-1",
     )
-    account.pass_time(minutes=70)
     account.request(**daily("sleeper", 130, studyWhitelist=["b", "d"]))
     account.accept()
     account.world.stack.objects.put("exports/export=default/study=a/dt=2026-03-10/nobody/part-00001.jsonl", b"{}\n")
     account.pass_time(minutes=20)
     account.world.delete_study("d")
+
+
+def _lost_message(account: Account, **body: Any) -> Mapping[str, Any]:
+    """A request is accepted, and its message gets lost; the message."""
+    account.request(**body)
+    account.accept()
+    sqs, url = account.world.stack.clients.sqs, account.world.stack.settings.work_queue_url
+    message: Mapping[str, Any] = sqs.receive_message(QueueUrl=url)["Messages"][0]
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return message
 
 
 def _ticks(account: Account) -> None:

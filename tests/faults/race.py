@@ -17,7 +17,7 @@ from faults import invariants
 from faults.crash import look, quiet
 from faults.crash_account import Account, account
 from faults.crash_calls import Call
-from faults.invariants import Picture
+from faults.picture import Picture
 
 Turn: TypeAlias = tuple[int, int | str]
 """Which actor (of those that have not ended, counted round); for how many calls, or up to which (part of its name)."""

@@ -8,10 +8,11 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-from faults import invariants
-from faults.crash_account import Account, handler, skewed
-from faults.crash_scenarios import END, daily, records
-from faults.invariants import Picture
+from faults import invariants, picture
+from faults.crash_account import Account, skewed
+from faults.crash_handlers import handler
+from faults.crash_material import END, daily, records
+from faults.picture import Picture
 from faults.race import Actors, Race, Write
 from integration.handlers import Context
 from tidegate.instants import to_millis
@@ -122,9 +123,9 @@ def _moved_from_where_it_stood(account: Account, picture: Picture, writes: list[
     return problems
 
 
-def _before(manifest: invariants.Manifest) -> int | None:
+def _before(manifest: picture.Manifest) -> int | None:
     before = manifest.content["watermark"]["before"]
-    return None if before is None else invariants.millis(before)
+    return None if before is None else picture.millis(before)
 
 
 def _deleted(account: Account) -> Actors:
