@@ -10,8 +10,10 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore
 from botocore.config import Config
 
+from tidegate import __version__
 from tidegate.announcing import Announcer
 from tidegate.deliver import Places, current_destinations
 from tidegate.destinations import Tools, destination_of
@@ -46,9 +48,17 @@ CONFIG = Config(
     connect_timeout=5,
     read_timeout=30,
     max_pool_connections=20,
-    user_agent_extra="tidegate",
+    user_agent=f"tidegate/{__version__} Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
+    parameter_validation=False,
+    s3={"payload_signing_enabled": False},
 )
-"""Standard mode retries throttling, 5xx and broken connections; what is left after that backs off on the queue."""
+"""Standard mode retries throttling, 5xx and broken connections; what is left after that backs off on the queue.
+
+botocore makes up its own user agent twice a call, out of thirty pieces, and compares each call's parameters with the
+service's model, which type checker, tests and AWS itself do too: together a third of what a call costs besides the
+page that it brings (docs/adr/0013-before-parse.md). Uploads are covered by TLS and by a checksum that S3 compares; a
+sha256 of all their bytes for the signature would take four times as long as that.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
+
+from tidegate.checksums import crc32
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

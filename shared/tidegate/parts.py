@@ -140,18 +140,26 @@ class TableWriter:
 
     def _settle(self, part: OpenPart) -> list[Record]:
         """Fixes the part's columns; returns those of the records that have waited which are still to be written."""
-        lines = bytes(part.waiting.take(self._plan.pieces))
+        waiting = part.waiting.drain_lines(self._plan.pieces)
         part.waiting_records = 0
         self._name_columns(part)
         part.seen.clear()
+        for lines in waiting:
+            taken = self._write_lines(part, lines)
+            if taken is not None:
+                return [*unpacked(lines)[taken:], *unpacked(b"".join(waiting))]
+        return []
+
+    def _write_lines(self, part: OpenPart, lines: bytes) -> int | None:
+        """Writes packed records; None where these were all, otherwise how many of them the part has taken."""
         transcoding, target = self._plan.transcoding, part.target
         if transcoding is None or target is None:
-            return unpacked(lines)
+            return 0
         rows = transcoding.transcoder(self._plan.items, target).lines(lines)
         if isinstance(rows, Refusal):
-            return unpacked(lines)
+            return 0
         taken = self._take(part, rows, 0)
-        return unpacked(lines)[taken:] if taken < rows.count else []
+        return taken if taken < rows.count else None
 
     def _pack(self, part: OpenPart, page: RawPage, start: int) -> int | None:
         """As `_discover`, for a page's records from `start` on; how many now wait, None where it needs objects."""
@@ -168,7 +176,8 @@ class TableWriter:
         if (start, stop) == (0, lines.count):
             part.seen.update(lines.seen)
         else:
-            part.seen.update(*(record.values for record in unpacked(bytes(packed_lines))))
+            for line in bytes(packed_lines).splitlines():
+                part.seen.update(*(record.values for record in unpacked(line)))
         if part.waiting_records >= most_records or part.waiting.size >= most_bytes:
             self.write(self._settle(part))
         return stop - start

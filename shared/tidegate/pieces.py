@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Protocol
 
 from tidegate.compression import Compression, compression_of
@@ -19,6 +20,8 @@ MEMBER_BYTES = 1 << 20
 """Uncompressed bytes of a member: each open part holds as much at most, and larger ones save 0.1 % only."""
 PIECE_BYTES = 8 << 20
 """A piece is cut at the first member's end from here on; S3 wants 5 MiB of each piece of a multipart upload."""
+LINES_BYTES = 1 << 20
+"""How much of a spool of lines is given out at once."""
 PLAIN = compression_of("none")
 
 
@@ -60,54 +63,72 @@ class Spool:
 
     def __init__(self) -> None:
         self._aside: list[Piece] = []
-        self._held = bytearray()
+        self._held = BytesIO()
 
     @property
     def held(self) -> int:
         """How many bytes are in memory."""
-        return len(self._held)
+        return self._held.tell()
 
     @property
     def size(self) -> int:
         """How many bytes there are, in memory and in the store."""
-        return len(self._held) + sum(piece.size for piece in self._aside)
+        return self.held + sum(piece.size for piece in self._aside)
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
         """Adds bytes at the end."""
-        self._held += data
+        self._held.write(data)
 
     def put_aside(self, pieces: Pieces) -> None:
         """Moves what is in memory into the store; what `take` gives stays the same."""
-        self._aside.append(pieces.put(self._held))
-        self._held = bytearray()
+        self._aside.append(pieces.put(self._held.getvalue()))
+        self._held = BytesIO()
 
     def chunks(self, pieces: Pieces) -> Iterator[bytes]:
         """All the bytes, piece by piece; they stay where they are."""
         yield from pieces.read(self._aside)
-        yield bytes(self._held)
+        yield self._held.getvalue()
 
-    def take(self, pieces: Pieces) -> bytes | bytearray:
+    def drain_lines(self, pieces: Pieces) -> Iterator[bytes]:
+        """All the bytes, whole lines at a time, a mebibyte or so; the spool is empty from the first ones on.
+
+        Every `append` has to have added whole lines.
+        """
+        aside, held = self._aside, self._held.getvalue()
+        self._aside, self._held = [], BytesIO()
+        begun = b""
+        for chunk in pieces.read(aside):
+            whole, end, begun = (begun + chunk).rpartition(b"\n")
+            yield whole + end
+        start = 0
+        while start < len(held):
+            stop = held.rfind(b"\n", start, start + LINES_BYTES) + 1 or held.find(b"\n", start) + 1
+            yield held[start:stop]
+            start = stop
+
+    def take(self, pieces: Pieces) -> bytes:
         """All the bytes; the spool is empty then."""
-        data = b"".join((*pieces.read(self._aside), self._held)) if self._aside else self._held
-        self._aside, self._held = [], bytearray()
+        held = self._held.getvalue()
+        data = b"".join((*pieces.read(self._aside), held)) if self._aside else held
+        self._aside, self._held = [], BytesIO()
         return data
 
     def state(self, tails: list[bytes | bytearray]) -> JSON:
         """What a later process needs to go on: JSON here, and the bytes in memory at the end of `tails`."""
-        tails.append(self._held)
-        return {"aside": pieces_json(self._aside), "held": len(self._held)}
+        tails.append(self._held.getvalue())
+        return {"aside": pieces_json(self._aside), "held": self.held}
 
     @classmethod
     def restored(cls, state: JSONObject, tails: Tails) -> Spool:
         """The spool that `state` described."""
         spool = cls()
         spool._aside = list(pieces_of(state["aside"]))
-        spool._held = bytearray(tails.take(state["held"]))
+        spool.append(tails.take(state["held"]))
         return spool
 
-    def in_memory(self) -> memoryview | None:
+    def in_memory(self) -> bytes | None:
         """The bytes, where all of them are in memory; None otherwise."""
-        return None if self._aside else memoryview(self._held).toreadonly()
+        return None if self._aside else self._held.getvalue()
 
 
 class Tails:
@@ -151,25 +172,26 @@ class PartStream:
 
     def write(self, data: bytes | memoryview) -> None:
         """Adds plain bytes; how they are divided among calls has no influence on what is stored."""
-        self.plain_size += len(data)
         view = memoryview(data)
-        if self._open_member:
-            missing = MEMBER_BYTES - len(self._open_member)
-            self._open_member += view[:missing]
-            view = view[missing:]
-            if len(self._open_member) == MEMBER_BYTES:
-                self._end_member(self._open_member)
-                self._open_member = bytearray()
-        while len(view) >= MEMBER_BYTES:
-            self._end_member(view[:MEMBER_BYTES])
-            view = view[MEMBER_BYTES:]
-        self._open_member += view
+        while view:
+            missing = MEMBER_BYTES - self.plain_size % MEMBER_BYTES
+            taken, view = view[:missing], view[missing:]
+            self.plain_size += len(taken)
+            if self._compression is PLAIN:  # its members are what they are made of, and need not be collected first
+                self._add(taken)
+            elif self._open_member or len(taken) < missing:
+                self._open_member += taken
+                if len(taken) == missing:
+                    self._end_member()
+            else:
+                self._add(self._compression.compress(taken))
+            if len(taken) == missing and self.unsent.size >= PIECE_BYTES:
+                self._end_piece()
 
     def finish(self) -> Stored:
         """Stores what is left. A part without a byte still is an object: an empty one, or an empty member."""
         if self._open_member or not self._size:
-            self._end_member(self._open_member)
-            self._open_member = bytearray()
+            self._end_member()
         if self.unsent.size or not self._pieces:
             self._end_piece()
         if not self._hash_is_whole:
@@ -203,17 +225,19 @@ class PartStream:
             stream._hash_is_whole = False
         else:
             stream._hash.update(everything)
-            everything.release()
+        if compression is PLAIN:  # a checkpoint of an earlier version has an open member
+            stream._end_member()
         return stream
 
-    def _end_member(self, plain: bytearray | memoryview) -> None:
-        data = plain if self._compression is PLAIN else self._compression.compress(plain)
+    def _end_member(self) -> None:
+        self._add(self._compression.compress(self._open_member))
+        self._open_member = bytearray()
+
+    def _add(self, data: bytes | memoryview) -> None:
         self._size += len(data)
         if self._hash_is_whole:
             self._hash.update(data)
         self.unsent.append(data)
-        if self.unsent.size >= PIECE_BYTES:
-            self._end_piece()
 
     def _end_piece(self) -> None:
         self._pieces.append(self._store.put(self.unsent.take(self._store)))

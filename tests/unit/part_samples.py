@@ -77,9 +77,10 @@ def definition(**document: Any) -> Definition:
 class MemoryStore:
     """Private objects in memory; putting one twice is an error, as no piece may ever be overwritten."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunk: int = 1000) -> None:
         self.objects: dict[str, bytes] = {}
         self.reads = 0
+        self.chunk = chunk
 
     def put(self, key: str, data: bytes | bytearray) -> None:
         assert key not in self.objects, f"{key} was put twice"
@@ -88,8 +89,8 @@ class MemoryStore:
     def get(self, key: str) -> Iterator[bytes]:
         self.reads += 1
         data = self.objects[key]
-        for start in range(0, len(data), 1000):
-            yield data[start : start + 1000]
+        for start in range(0, len(data), self.chunk):
+            yield data[start : start + self.chunk]
 
     def stored(self, part: Part) -> bytes:
         """A part's object, as the delivery will put it together."""

@@ -126,3 +126,31 @@ def test_a_spool_gives_back_what_went_in_whatever_was_put_aside(steps: list[tupl
     assert spool.size == len(expected)
     assert spool.take(pieces) == expected
     assert spool.take(pieces) == b""
+
+
+@given(st.lists(st.tuples(st.binary(max_size=9), st.booleans())), st.integers(1, 12), st.integers(1, 12))
+def test_a_spool_of_lines_gives_back_whole_lines(steps: list[tuple[bytes, bool]], size: int, chunk: int) -> None:
+    pieces = Pieces(MemoryStore(chunk), "p/", put_so_far=0)
+    spool = Spool()
+    expected = b""
+    for data, aside in steps:
+        spool.append(data + b"\n")
+        expected += data + b"\n"
+        if aside:
+            spool.put_aside(pieces)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tidegate.pieces.LINES_BYTES", size)
+        drained = list(spool.drain_lines(pieces))
+    assert b"".join(drained) == expected
+    assert all(lines.endswith(b"\n") for lines in drained if lines)
+    assert spool.size == 0
+
+
+def test_a_checkpoint_in_which_plain_bytes_wait_for_their_member_is_understood() -> None:
+    whole = stream(MemoryStore(), "none")
+    whole.write(b"stored, waiting")
+    state = {"plain": 15, "openMember": 7, "size": 8, "pieces": [], "unsent": {"aside": [], "held": 8}}
+    tails = Tails(memoryview(b"waiting" + b"stored, "))
+    restored = PartStream.restored(state, tails, Pieces(MemoryStore(), "p/", put_so_far=0), compression_of("none"))
+    stored, expected = restored.finish(), whole.finish()
+    assert (stored.size, stored.sha256) == (expected.size, expected.sha256)

@@ -8,8 +8,7 @@
 /* Takes memory, and puts the plan's attributes first, so that their numbers are the plan's. */
 static int prepare(call *c) {
     size_t size = (size_t)(c->work.end - c->work.begin);
-    c->work.memory = malloc(4 * size + 2 * SLACK);
-    if (!c->work.memory || !c->plan->attribute_count)
+    if (!take_memory(&c->work, 4 * size + 2 * SLACK) || !c->plan->attribute_count)
         return 0;
     for (int64_t number = 0; number < c->plan->attribute_count; number++) {
         const planned_attribute *one = &c->plan->attributes[number];

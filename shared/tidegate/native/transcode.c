@@ -3,6 +3,8 @@
  * What is not exactly in the grammar is refused as a whole, and the reference in Python takes it. Nothing is kept
  * between calls; a call touches nothing but its arguments and what it allocates and frees itself.
  */
+#define _DEFAULT_SOURCE /* for anonymous maps */
+
 #include "instant.h"
 #include "page.h"
 

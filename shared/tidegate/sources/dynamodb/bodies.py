@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tidegate.errors import RetriableError
 from tidegate.intact import TAKEN_BODY, has_true_checksum
 from tidegate.sources.dynamodb.answers import answer_of as members_of
+from tidegate.sources.dynamodb.transport import read_in_one_piece
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -25,6 +26,7 @@ _asking: Final[ContextVar[str | None]] = ContextVar("asking", default=None)
 
 def take_bodies(client: DynamoDBClient) -> None:
     """Let `body_of` have the bodies of this client's answers; registering it again changes nothing."""
+    read_in_one_piece(client)
     for operation in ("Query", "Scan", "BatchGetItem"):
         client.meta.events.register(f"before-parse.dynamodb.{operation}", _take, unique_id=f"tidegate-{operation}")
 

@@ -26,9 +26,9 @@ Slice: TypeAlias = tuple[int, int]
 Timed: TypeAlias = tuple[int | None, Mapping[str, AttributeValue]]
 """An item and its time in milliseconds, None where that cannot be read."""
 _PIECES = 8
-"""A slice that turns out long is cut in so many at most: an empty piece costs one call, a long one is cut again."""
-_PAGES_A_PIECE = 2
-"""Shorter pieces end in too many pages that are not full; longer ones are read one page after the other."""
+"""A slice that turns out long is cut in so many at most; the last has all that is left and is cut in its turn."""
+_PAGES_A_PIECE = 1.95
+"""A little less than two pages, so that two calls nearly always suffice: each call costs as much as half a page."""
 
 
 class QueryReader:
@@ -198,12 +198,11 @@ class QueryReader:
             return (span,)
         unit = self._plan.time.cut_millis
         cut = (reached // unit + 1) * unit
-        pages_left = (span[1] - cut) // max(1, reached - batch.first_millis)
-        if pages_left < 2 * _PAGES_A_PIECE:
+        step = -(-int(_PAGES_A_PIECE * max(1, reached - batch.first_millis)) // unit) * unit
+        pieces = min(_PIECES, (span[1] - cut) // step)
+        if pieces < 2:
             return (span,)
-        pieces = min(_PIECES, pages_left // _PAGES_A_PIECE)
-        step = -(-(span[1] - cut) // (pieces * unit)) * unit
-        edges = [*range(cut, span[1], step), span[1]]
+        edges = [*(cut + step * piece for piece in range(pieces)), span[1]]
         return [(span[0], cut), *pairwise(edges)]
 
 

@@ -64,7 +64,7 @@ class Batch:
 class Stretch(Generic[SpanT]):
     """A span of the table, the key to go on from in it, and the batches read of it that the caller has not had.
 
-    `first_key` is the key that it was begun with.
+    `first_key` is the key that it was begun with; `kept` says how many batches with content wait for the caller.
     """
 
     span: SpanT
@@ -72,6 +72,7 @@ class Stretch(Generic[SpanT]):
     taken: bool = False
     finished: bool = False
     ahead: deque[tuple[SpanT, Batch]] = field(default_factory=deque)
+    kept: int = 0
     error: BaseException | None = None
     first_key: LastKey = None
 
@@ -83,13 +84,15 @@ class Stretch(Generic[SpanT]):
         if batch.blank and self.ahead and self.ahead[-1][1].blank:
             self.ahead.pop()
         self.ahead.append((self.span, batch))
+        self.kept += not batch.blank
         self.key = batch.last_key
         self.finished = batch.last_key is None
 
-    @property
-    def kept(self) -> int:
-        """How many batches with content wait for the caller."""
-        return sum(not batch.blank for _, batch in self.ahead)
+    def hand_out(self) -> tuple[SpanT, Batch]:
+        """The next batch for the caller, with the span that it was read from."""
+        span, batch = self.ahead.popleft()
+        self.kept -= not batch.blank
+        return span, batch
 
     def resume_key(self) -> tuple[bool, LastKey]:
         """Whether anything of it is left for the caller, and the key from which on that is."""
@@ -166,7 +169,7 @@ class StretchReader(Generic[SpanT]):
             with self._changed:
                 front = self._stretches[0]
                 if front.ahead:
-                    found = front.ahead.popleft()
+                    found = front.hand_out()
                 elif front.error is not None:
                     raise front.error
                 elif not front.finished:
@@ -208,10 +211,9 @@ class StretchReader(Generic[SpanT]):
             return not self._closed
 
     def _may_advance(self, stretch: Stretch[SpanT]) -> bool:
-        kept = stretch.kept
-        if stretch is self._stretches[0]:
-            return kept < self._pages_ahead
-        return kept < self._pages_ahead and sum(each.kept for each in self._stretches) < self._pages_in_all
+        if stretch.kept >= self._pages_ahead:
+            return False
+        return stretch is self._stretches[0] or sum(each.kept for each in self._stretches) < self._pages_in_all
 
     def _advance(self, stretch: Stretch[SpanT]) -> None:
         batch = self._read(stretch.span, stretch.key)
