@@ -56,7 +56,7 @@ CONFIG = Config(
 
 botocore makes up its own user agent twice a call, out of thirty pieces, and compares each call's parameters with the
 service's model, which type checker, tests and AWS itself do too: together a third of what a call costs besides the
-page that it brings (docs/adr/0013-before-parse.md). Uploads are covered by TLS and by a checksum that S3 compares; a
+page that it brings (docs/adr/0013-the-read-path.md). Uploads are covered by TLS and by a checksum that S3 compares; a
 sha256 of all their bytes for the signature would take four times as long as that.
 """
 

@@ -2,7 +2,7 @@
 
 botocore collects a body from pieces of 64 KiB and joins them: for a page of 1 MiB twice the memory, and a tenth of the
 CPU of all that an export does for it. Connections, TLS, proxies, timeouts and the meaning of errors stay those of
-botocore's session, which sends the request and reads the head of the answer (docs/adr/0013-before-parse.md).
+botocore's session, which sends the request and reads the head of the answer (docs/adr/0013-the-read-path.md).
 """
 
 from __future__ import annotations
