@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from tidegate.formats import MISSING, Column
-from tidegate.model import AttributeValue, ColumnSpec, Definition
+from tidegate.dates import read_iso, written
+from tidegate.formats import MISSING, Column, UnwritableValueError
+from tidegate.formats.wire import MALFORMED
+from tidegate.instants import from_millis
+from tidegate.model import AttributeValue, ColumnSpec, DateSpec, Definition
+from tidegate.paths import found_at
+from tidegate.sources import time_type_of
+
+ISO8601: Final = "iso8601"
 
 _TYPES: Final = {
     "S": "string",
@@ -30,28 +37,49 @@ def type_of(kinds: Iterable[str]) -> str:
 
 
 def value_at(values: Mapping[str, AttributeValue], path: str) -> AttributeValue:
-    """The value at a path such as `answers.q1`, MISSING where there is none.
-
-    An attribute whose own name is the whole path wins; otherwise each step but the last has to be a map. What is no
-    value in wire form has nothing below it.
-    """
-    found = values.get(path)
-    if found is not None or "." not in path:
-        return MISSING if found is None else found
-    inside: Any = values
-    *maps, last = path.split(".")
-    for step in maps:
-        outer = inside.get(step)
-        inside = outer.get("M") if isinstance(outer, Mapping) else None
-        if not isinstance(inside, Mapping):
-            return MISSING
-    found = inside.get(last)
+    """The value that a path such as `answers.q1` or `visits[0].site` leads to, MISSING where there is none."""
+    found = found_at(values, path)
     return MISSING if found is None else found
 
 
 def selected(columns: Sequence[ColumnSpec], batch: Sequence[Mapping[str, AttributeValue]]) -> list[Column]:
-    """The columns that a definition asks for, of a batch of records."""
-    return [Column.of(column.name, [value_at(values, column.path) for values in batch]) for column in columns]
+    """The columns that a definition asks for, of a batch of records; facts of the request have become constants.
+
+    Raises UnwritableValueError where what has to be written as a date is no time.
+    """
+    return [_selected(column, batch) for column in columns]
+
+
+def _selected(column: ColumnSpec, batch: Sequence[Mapping[str, AttributeValue]]) -> Column:
+    path, date = column.path, column.date
+    if path is None:
+        constant = MISSING if column.constant is None else column.constant
+        return Column(column.name, [constant] * len(batch), frozenset(constant))
+    found = [value_at(values, path) for values in batch]
+    if date is None:
+        return Column.of(column.name, found)
+    dated = []
+    for index, value in enumerate(found):
+        try:
+            dated.append(_dated(value, date))
+        except MALFORMED:
+            raise UnwritableValueError(index, column.name, f"holds what is no time{_in(date)}") from None
+    return Column.of(column.name, dated)
+
+
+def _dated(value: AttributeValue, date: DateSpec) -> AttributeValue:
+    """A time as text; null and missing stay what they are. Raises one of MALFORMED for everything else."""
+    if not value:
+        return MISSING
+    if "NULL" in value:
+        return value
+    unit = date.unit or ("epochMillis" if "N" in value else ISO8601)
+    at = read_iso(value.get("S", "")) if unit == ISO8601 else from_millis(time_type_of(unit).millis(value))
+    return {"S": written(at, date.pattern, date.zone)}
+
+
+def _in(date: DateSpec) -> str:
+    return f" in {date.unit}" if date.unit else ""
 
 
 def named(names: Sequence[str], batch: Sequence[Mapping[str, AttributeValue]]) -> list[Column]:

@@ -159,11 +159,30 @@ class SourceSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnSpec:
-    """One selected column: the attribute path it comes from (`answers.q1`) and the name it gets."""
+class DateSpec:
+    """How a time is written: the pattern, on the clock of which zone, and the notation it is read from.
 
-    path: str
+    `unit` is epochMillis, epochSeconds or iso8601; None takes numbers for epochMillis and texts for iso8601.
+    """
+
+    pattern: str
+    zone: str
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """One selected column: where its values come from, the name it gets, and how its times are written.
+
+    The values come from a path into the record (`answers.q1`), or (`path` None) they are all the same: a fact of the
+    request, which becomes a `constant` before anything is written, or a constant at once. An empty one is no value.
+    """
+
+    path: str | None
     name: str
+    date: DateSpec | None = None
+    fact: str | None = None
+    constant: AttributeValue | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from tidegate.columns import named, selected
 from tidegate.errors import FatalError
+from tidegate.facts import of_table
 from tidegate.failed import FailedRecords
 from tidegate.formats import Column, UnwritableValueError
 from tidegate.model import JSON, FailedRecord, JSONObject, Part, Record
@@ -34,6 +35,7 @@ class TableWriter:
 
     def __init__(self, plan: Plan, table: str) -> None:
         self._plan = plan
+        self._chosen = of_table(plan.definition.columns or (), table)
         self._part: OpenPart | None = None
         self._kinds: dict[str, set[str]] = {}
         self._begun = 0
@@ -80,8 +82,7 @@ class TableWriter:
 
     def columns(self) -> dict[str, frozenset[str]]:
         """The kinds of values that occurred in each column, in the columns' order."""
-        chosen = self._plan.definition.columns
-        names = [c.name for c in chosen] if chosen else self._plan.order.of(self._kinds)
+        names = [c.name for c in self._chosen] if self._chosen else self._plan.order.of(self._kinds)
         return {name: frozenset(self._kinds.get(name, ())) for name in names}
 
     def spools(self) -> Iterator[Spool]:
@@ -96,14 +97,13 @@ class TableWriter:
 
     def _begin(self) -> OpenPart:
         part = OpenPart(self._next_number(), PartStream(self._plan.pieces, self._plan.compression))
-        if self._plan.definition.columns:
+        if self._chosen:
             self._name_columns(part)
         self._part = part
         return part
 
     def _name_columns(self, part: OpenPart) -> None:
-        chosen = self._plan.definition.columns
-        part.names = tuple(c.name for c in chosen) if chosen else self._plan.order.of(part.seen)
+        part.names = tuple(c.name for c in self._chosen) if self._chosen else self._plan.order.of(part.seen)
         part.known = frozenset(part.names)
         self._aim(part)
         try:
@@ -205,7 +205,7 @@ class TableWriter:
         """Writes as many records as belong to this part, a batch at most; returns where to go on."""
         size = min(_BATCH, self._plan.max_records - part.records, self._likely_to_fit(part))
         batch = records[start : start + size]
-        if not self._plan.definition.columns:
+        if not self._chosen:
             fits = (index for index, record in enumerate(batch) if not record.values.keys() <= part.known)
             batch = batch[: next(fits, len(batch))]
         columns, rows, bad = self._rows(names, batch)
@@ -230,8 +230,7 @@ class TableWriter:
 
     def _columns(self, names: tuple[str, ...], batch: Sequence[Record]) -> list[Column]:
         values = [record.values for record in batch]
-        chosen = self._plan.definition.columns
-        return selected(chosen, values) if chosen else named(names, values)
+        return selected(self._chosen, values) if self._chosen else named(names, values)
 
     def _rows(
         self, names: tuple[str, ...], batch: Sequence[Record]
