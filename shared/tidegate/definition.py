@@ -94,6 +94,7 @@ def from_document(document: JSONObject, version: int) -> Definition:
         max_failed_percent=float(max_failed["percent"]),
         max_failed_at_least=max_failed["atLeast"],
         document=document,
+        unknown_columns=given.get("unknownColumns", "ignore"),
     )
 
 

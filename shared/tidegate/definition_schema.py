@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     PlainValidator,
     Tag,
+    ValidationInfo,
     WithJsonSchema,
 )
 
@@ -49,6 +50,12 @@ def _instant_text(value: object) -> str:
     if isinstance(value, date):  # a YAML date; as wrong as any other value that is no instant
         raise ValueError("is a day without a time; write an instant like 2026-01-31T00:00:00Z")  # noqa: TRY004
     return rfc3339(parse_rfc3339(value if isinstance(value, str) else ""))
+
+
+def _has_columns(value: str, info: ValidationInfo) -> str:
+    if info.data.get("columns", ()) is None:
+        raise ValueError("needs columns beside it: without a list every attribute is written")
+    return value
 
 
 def _own_bucket() -> list[AnyDestination]:
@@ -93,6 +100,11 @@ class ExportDocument(Strict):
     )
     columns: Annotated[list[AnyColumn], Field(min_length=1), AfterValidator(distinct_columns)] | None = Field(
         default=None, description="Columns to write, in this order. Default: record id, time, then all by name."
+    )
+    unknown_columns: Annotated[Literal["ignore", "append", "fail"], AfterValidator(_has_columns)] | None = Field(
+        default=None,
+        alias="unknownColumns",
+        description="With columns: what is done about attributes that the definition does not name. Default: ignore.",
     )
     format: Format = Field(default_factory=Format)
     destinations: Annotated[

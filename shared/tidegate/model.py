@@ -218,6 +218,7 @@ class Definition:
     max_failed_percent: float
     max_failed_at_least: int
     document: JSONObject
+    unknown_columns: str = "ignore"
 
     def with_table(self, table: str) -> Definition:
         """The same definition, reading `table` where it names none."""

@@ -43,8 +43,8 @@ class Plan:
         chosen = self.definition.columns
         columns = _attributes(chosen) if chosen else tuple(zip(names, names, strict=True))
         spec = self.definition.format
-        if spec.type not in FORMATS or columns is None:
-            return None  # a format of one's own; a column that is more than a copy of an attribute
+        if spec.type not in FORMATS or columns is None or (chosen and self.definition.unknown_columns != "ignore"):
+            return None  # a format of one's own; a column that is more than a copy; attributes that are looked at first
         return RowSpec(spec.type, spec.formula_guard, columns, others=bool(chosen))
 
 
@@ -92,7 +92,7 @@ class OpenPart:
             number=state["number"],
             stream=PartStream.restored(state["stream"], tails, plan.pieces, plan.compression),
             names=names,
-            known=frozenset(names or ()),
+            known=plan.order.known(names or ()),
             records=state["records"],
             waiting=waiting,
             waiting_records=state["waitingRecords"],

@@ -45,6 +45,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "studies": st.just("all") | NAMES,
     "tableBy": NAMES,
     "columns": st.lists(st.one_of(PLAIN, COLUMNS, TEXTS), min_size=1, max_size=3, unique_by=str),
+    "unknownColumns": st.sampled_from(["ignore", "append", "fail", "warn"]),
     "format": nearly({"compression": st.just("gzip"), "formulaGuard": st.booleans()}, {"type": st.just("JSONL")}),
     "destinations": st.just([{"type": "S3"}]),
     "timeZone": st.sampled_from(["UTC", "Europe/London", "Europe", "../UTC"]),

@@ -68,3 +68,29 @@ def test_a_record_whose_date_is_none_is_listed_and_the_others_are_exported(world
     assert bad in listed
     assert 'cannot be written as JSONL: column \\"born\\" holds what is no time' in listed
     assert "1980" not in listed
+
+
+def test_an_unknown_column_delivers_nothing_and_the_corrected_export_covers_the_window(world: World) -> None:
+    world.define("e", columns=["id"], unknownColumns="fail")
+    world.put_study("a")
+    ids = world.put_records("a", [NOON - timedelta(hours=3)])
+    ids += world.put_records("a", [NOON - timedelta(hours=2)], dose={"N": "5"})
+    (failed,) = world.export(**BODY, export="e")
+    assert failed.error is not None
+    assert (failed.state, failed.error.code) == (State.FAILED, "UNKNOWN_COLUMN")
+    assert (world.keys(), world.watermark("a", "e")) == ([], None)
+
+    world.define("e", columns=["id", "dose"], unknownColumns="fail")
+    (done,) = world.export(**BODY, export="e")
+    assert done.state is State.SUCCEEDED
+    (manifest,) = world.manifests()
+    assert world.rows(manifest) == [{"id": ids[0]}, {"id": ids[1], "dose": 5}]
+
+
+def test_unknown_columns_of_pages_that_are_bytes_are_appended(world: World) -> None:
+    world.define("e", columns=["id"], unknownColumns="append", format={"type": "CSV", "compression": "none"})
+    put_many(world, count=3)
+    world.export(**BODY, export="e")
+    (manifest,) = world.manifests()
+    assert [column["name"] for column in manifest["columns"][""]] == ["id", "note"]
+    assert [row["note"] for row in world.rows(manifest)] == ["x" * 40] * 3

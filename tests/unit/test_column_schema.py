@@ -103,3 +103,17 @@ def test_what_is_wrong_is_refused_with_its_place(entry: Any, code: str, told: st
     with pytest.raises(RejectedError) as caught:
         validate({**SHORT, "columns": ["id", entry]})
     assert (caught.value.code, caught.value.message[: len(told)]) == (code, told)
+
+
+def test_what_happens_to_unknown_columns_is_stored_where_it_is_given() -> None:
+    assert "unknownColumns" not in validate(SHORT)
+    document = {**SHORT, "columns": ["id"], "unknownColumns": "append"}
+    assert validate(document)["unknownColumns"] == "append"
+    assert from_document(document, 1).unknown_columns == "append"
+    assert from_document({**SHORT, "columns": ["id"]}, 1).unknown_columns == "ignore"
+
+
+def test_without_a_list_no_column_is_unknown() -> None:
+    with pytest.raises(RejectedError) as caught:
+        validate({**SHORT, "unknownColumns": "fail"})
+    assert caught.value.message.startswith("unknownColumns needs columns beside it")

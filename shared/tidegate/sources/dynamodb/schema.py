@@ -180,7 +180,7 @@ def _shown(definition: Definition, record_key: tuple[str, ...]) -> frozenset[str
 
 def _fetched(definition: Definition, keys: tuple[str, ...]) -> frozenset[str] | None:
     spec = definition.source
-    if not spec.projection and definition.columns is None:
+    if not spec.projection and (definition.columns is None or definition.unknown_columns != "ignore"):
         return None
     decides = (*keys, spec.partition_key, spec.time_key, *definition.table_by, *(spec.filter or ()))
     return frozenset((*spec.projection, *_column_roots(definition), *decides))
