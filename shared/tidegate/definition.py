@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.dates import ISO
+from tidegate.dialects import Dialect
 from tidegate.instants import parse_rfc3339
 from tidegate.model import (
     DEFAULT_EXPORT,
@@ -173,7 +174,9 @@ def _constant(value: str | float) -> AttributeValue:
 
 def _format(document: JSONObject) -> FormatSpec:
     given = {**FORMAT_DEFAULTS, **_present(document)}
-    return FormatSpec(type=given["type"], compression=given["compression"], formula_guard=given["formulaGuard"])
+    if given["type"] == "TSV":
+        given = {"delimiter": "\t", **given}
+    return FormatSpec(given["type"], given["compression"], given["formulaGuard"], Dialect.of(given))
 
 
 def _present(document: JSONObject) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pydantic import (
 
 from tidegate.column_schema import AnyColumn, ZoneName, distinct_columns
 from tidegate.column_schema import normalised as normalised_column
-from tidegate.definition import DEFAULTS, FORMAT_DEFAULTS, MAX_FAILED_DEFAULTS, destinations
+from tidegate.definition import DEFAULTS, MAX_FAILED_DEFAULTS, destinations
 from tidegate.destination_schema import (
     MOST_DESTINATIONS,
     AnyDestination,
@@ -28,6 +28,7 @@ from tidegate.destination_schema import (
     check_tables,
     distinct_destinations,
 )
+from tidegate.format_schema import Format
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.message import EXPORT_ID_PATTERN, INSTANT_PATTERN, StudyId, published_schema
 from tidegate.rejection import checked, rejected, shown
@@ -60,18 +61,6 @@ def _has_columns(value: str, info: ValidationInfo) -> str:
 
 def _own_bucket() -> list[AnyDestination]:
     return [S3Destination(type="S3")]
-
-
-class Format(Strict):
-    """How records become bytes."""
-
-    type: Literal["CSV", "JSON", "JSONL"] = FORMAT_DEFAULTS["type"]
-    compression: Literal["gzip", "zstd", "none"] = FORMAT_DEFAULTS["compression"]
-    formula_guard: bool = Field(
-        default=FORMAT_DEFAULTS["formulaGuard"],
-        alias="formulaGuard",
-        description="CSV: an apostrophe before text that a spreadsheet would run as a formula.",
-    )
 
 
 class MaxFailedRecords(Strict):
@@ -195,12 +184,26 @@ def validate(document: object, *, source_types: Collection[str] = BUILT_IN_SOURC
         raise rejected("INVALID_FIELD", [f"destinations {error}."], what=_WHAT) from None
     given = [{name: value for name, value in entry.items() if value is not None} for entry in dumped["destinations"]]
     normalised["destinations"] = [dict(entry) for entry in destinations(given)]
+    normalised["format"] = {name: value for name, value in dumped["format"].items() if value is not None}
+    if checked_document.format.header is False:
+        _check_without_header(checked_document)
     if "columns" in normalised:
         normalised["columns"] = [normalised_column(column) for column in normalised["columns"]]
     if len(json.dumps(normalised)) > LARGEST_DOCUMENT:
         finding = f"The document has more than {LARGEST_DOCUMENT} bytes as ASCII JSON with its defaults."
         raise rejected("INVALID_FIELD", [finding], what=_WHAT)
     return normalised
+
+
+def _check_without_header(document: ExportDocument) -> None:
+    """Without a header nothing but the list tells what a cell is: every part has to have exactly its columns."""
+    if document.columns is None or document.unknown_columns == "append":
+        reason = "columns beside it, and unknownColumns not append: without a header only the list tells what a cell is"
+    elif document.empty_policy == "header":
+        reason = "emptyPolicy none: an empty window would have an empty part"
+    else:
+        return
+    raise rejected("INVALID_FIELD", [f"format.header false needs {reason}."], what=_WHAT)
 
 
 def json_schema() -> dict[str, Any]:

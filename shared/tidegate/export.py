@@ -203,6 +203,7 @@ class ExportJob:
             previous=self._head_before(reading),
             created_at=self.kind.clock(),
             failed=written.failed.file if written.failed else None,
+            dialect=self.definition.format.dialect,
         )
         self.seal = Seal(
             operation_id=self.operation.operation_id,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tidegate.dialects import Dialect
 from tidegate.errors import FatalError
 from tidegate.instants import parse_rfc3339
 from tidegate.model import Window
@@ -44,7 +45,8 @@ class Link:
     watermark_before: datetime | None
     records: int
     parts: tuple[NamedPart, ...]
-    columns: Mapping[str, frozenset[str]]
+    columns: Mapping[str, tuple[str, ...]]
+    dialect: Dialect
     previous: tuple[str, str] | None
     failed_key: str | None
     created_at: datetime
@@ -89,8 +91,9 @@ def _link(key: str, sha256: str, manifest: Mapping[str, Any]) -> Link:
             for p in manifest["parts"]
         ),
         columns={
-            table: frozenset(column["name"] for column in columns) for table, columns in manifest["columns"].items()
+            table: tuple(str(column["name"]) for column in columns) for table, columns in manifest["columns"].items()
         },
+        dialect=Dialect.of(manifest.get("dialect", {})),
         previous=(str(previous["key"]), str(previous["sha256"])) if previous else None,
         failed_key=manifest["failedRecords"]["key"],
         created_at=parse_rfc3339(manifest["createdAt"]),

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from tidegate.dialects import RFC_4180, Dialect
+
 DEFAULT_EXPORT = "default"
 NO_TAG = "(no tag)"
 
@@ -187,11 +189,15 @@ class ColumnSpec:
 
 @dataclass(frozen=True, slots=True)
 class FormatSpec:
-    """How records become bytes: `type` CSV, JSON or JSONL; `compression` gzip, zstd or none."""
+    """How records become bytes: `type` CSV, TSV, JSON or JSONL; `compression` gzip, zstd or none.
+
+    `dialect` is that of CSV and TSV; other types do not look at it.
+    """
 
     type: str = "CSV"
     compression: str = "gzip"
     formula_guard: bool = True
+    dialect: Dialect = RFC_4180
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tidegate.columns import ColumnOrder
 from tidegate.compression import Compression, compression_of
+from tidegate.dialects import RFC_4180
 from tidegate.formats import Format
 from tidegate.model import JSON, ColumnSpec, Definition, JSONObject
 from tidegate.paths import is_plain
@@ -43,8 +44,10 @@ class Plan:
         chosen = self.definition.columns
         columns = _attributes(chosen) if chosen else tuple(zip(names, names, strict=True))
         spec = self.definition.format
-        if spec.type not in FORMATS or columns is None or (chosen and self.definition.unknown_columns != "ignore"):
-            return None  # a format of one's own; a column that is more than a copy; attributes that are looked at first
+        if spec.type not in FORMATS or spec.dialect != RFC_4180:
+            return None
+        if columns is None or (chosen and self.definition.unknown_columns != "ignore"):
+            return None  # a column that is more than a copy; attributes that are looked at first
         return RowSpec(spec.type, spec.formula_guard, columns, others=bool(chosen))
 
 

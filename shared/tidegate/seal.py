@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tidegate.compression import compression_of
 from tidegate.failed import LIST_MEDIA_TYPE
+from tidegate.formats import format_of
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.layout import fenced_prefix
 from tidegate.model import JSON, Definition, JSONObject, Part, Piece, Window
@@ -17,8 +18,6 @@ from tidegate.store.pairs import pack, unpack
 
 LARGEST_INLINE = 300_000
 """Bytes of a seal that fit into its row, which may have 400 KB; a larger one is an object, and the row names it."""
-
-MEDIA_TYPES = {"CSV": "text/csv; charset=utf-8", "JSON": "application/json", "JSONL": "application/x-ndjson"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class Seal:
 def media_type(definition: Definition) -> str:
     """What an object says it is. A compressed file is one, not an encoding of another: readers get what was hashed."""
     compressed = compression_of(definition.format.compression).media_type
-    return compressed or MEDIA_TYPES.get(definition.format.type, "application/octet-stream")
+    return compressed or format_of(definition.format).media_type
 
 
 def _listed(part: Part) -> JSON:
