@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from tidegate.dialects import Dialect
+from tidegate.drift import Known, known_of
 from tidegate.errors import FatalError
 from tidegate.instants import parse_rfc3339
 from tidegate.model import Window
 from tidegate.store.objects import Objects
+from tidegate.store.pairs import Head
 
 MANIFEST = "manifest.json"
 _WRONG = (ValueError, KeyError, TypeError, AttributeError)
@@ -71,6 +73,24 @@ def read_link(objects: Objects, key: str) -> Link | Unreadable | None:
         return _link(key, hashlib.sha256(data).hexdigest(), json.loads(data))
     except _WRONG as error:
         return Unreadable(f"{type(error).__name__}: {error}"[:200])
+
+
+def known_before(objects: Objects, head: Head) -> Known:
+    """The columns that were known when the chain's head was committed.
+
+    Where its row does not carry them they are read from its manifest, which tells of one window alone. Nothing is known
+    where that is gone or is none: then nothing is said to have changed, and verification says what is wrong.
+    """
+    if head.columns is not None:
+        return head.columns
+    try:
+        return known_of(json.loads(b"".join(objects.get(head.key)))["columns"])
+    except FatalError as error:
+        if error.code != "NOT_FOUND":
+            raise
+        return {}
+    except _WRONG:
+        return {}
 
 
 def _link(key: str, sha256: str, manifest: Mapping[str, Any]) -> Link:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tidegate.compression import compression_of
+from tidegate.drift import Known
 from tidegate.failed import LIST_MEDIA_TYPE
 from tidegate.formats import format_of
 from tidegate.instants import parse_rfc3339, rfc3339
@@ -37,6 +38,7 @@ class Seal:
     failed_list: Part | None = None
     memory: Part | None = None
     destinations: tuple[JSONObject, ...] = ()
+    known_columns: Known | None = None
 
     @property
     def placed(self) -> tuple[tuple[Part, str], ...]:
@@ -80,6 +82,7 @@ class Seal:
             "failedList": None if self.failed_list is None else _listed(self.failed_list),
             "memory": None if self.memory is None else _listed(self.memory),
             "destinations": [dict(destination) for destination in self.destinations],
+            "knownColumns": self.known_columns,
         }
 
     @classmethod
@@ -103,6 +106,7 @@ class Seal:
             failed_list=None if document["failedList"] is None else _part(document["failedList"]),
             memory=None if document.get("memory") is None else _part(document["memory"]),
             destinations=tuple(document.get("destinations", ())),  # absent from the seals of earlier versions
+            known_columns=document.get("knownColumns"),
         )
 
 
