@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from tidegate.formats import MISSING, Column
-from tidegate.model import AttributeValue, ColumnSpec, Definition
+from tidegate.dates import read_iso, written
+from tidegate.errors import FatalError
+from tidegate.formats import MISSING, Column, UnwritableValueError
+from tidegate.formats.wire import MALFORMED
+from tidegate.instants import from_millis
+from tidegate.model import AttributeValue, ColumnSpec, DateSpec, Definition, Record
+from tidegate.paths import found_at, roots
+from tidegate.sources import time_type_of
+
+ISO8601: Final = "iso8601"
 
 _TYPES: Final = {
     "S": "string",
@@ -21,6 +30,11 @@ _TYPES: Final = {
 }
 
 
+def printable(value: object) -> str:
+    """A name or a key in quotes, whatever is in it."""
+    return json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace").decode()
+
+
 def type_of(kinds: Iterable[str]) -> str:
     """The manifest's type of a column in which these kinds of values occurred; nulls count only where all are null."""
     others = set(kinds) - {"NULL"}
@@ -30,28 +44,49 @@ def type_of(kinds: Iterable[str]) -> str:
 
 
 def value_at(values: Mapping[str, AttributeValue], path: str) -> AttributeValue:
-    """The value at a path such as `answers.q1`, MISSING where there is none.
-
-    An attribute whose own name is the whole path wins; otherwise each step but the last has to be a map. What is no
-    value in wire form has nothing below it.
-    """
-    found = values.get(path)
-    if found is not None or "." not in path:
-        return MISSING if found is None else found
-    inside: Any = values
-    *maps, last = path.split(".")
-    for step in maps:
-        outer = inside.get(step)
-        inside = outer.get("M") if isinstance(outer, Mapping) else None
-        if not isinstance(inside, Mapping):
-            return MISSING
-    found = inside.get(last)
+    """The value that a path such as `answers.q1` or `visits[0].site` leads to, MISSING where there is none."""
+    found = found_at(values, path)
     return MISSING if found is None else found
 
 
 def selected(columns: Sequence[ColumnSpec], batch: Sequence[Mapping[str, AttributeValue]]) -> list[Column]:
-    """The columns that a definition asks for, of a batch of records."""
-    return [Column.of(column.name, [value_at(values, column.path) for values in batch]) for column in columns]
+    """The columns that a definition asks for, of a batch of records; facts of the request have become constants.
+
+    Raises UnwritableValueError where what has to be written as a date is no time.
+    """
+    return [_selected(column, batch) for column in columns]
+
+
+def _selected(column: ColumnSpec, batch: Sequence[Mapping[str, AttributeValue]]) -> Column:
+    path, date = column.path, column.date
+    if path is None:
+        constant = MISSING if column.constant is None else column.constant
+        return Column(column.name, [constant] * len(batch), frozenset(constant))
+    found = [value_at(values, path) for values in batch]
+    if date is None:
+        return Column.of(column.name, found)
+    dated = []
+    for index, value in enumerate(found):
+        try:
+            dated.append(_dated(value, date))
+        except MALFORMED:
+            raise UnwritableValueError(index, column.name, f"holds what is no time{_in(date)}") from None
+    return Column.of(column.name, dated)
+
+
+def _dated(value: AttributeValue, date: DateSpec) -> AttributeValue:
+    """A time as text; null and missing stay what they are. Raises one of MALFORMED for everything else."""
+    if not value:
+        return MISSING
+    if "NULL" in value:
+        return value
+    unit = date.unit or ("epochMillis" if "N" in value else ISO8601)
+    at = read_iso(value.get("S", "")) if unit == ISO8601 else from_millis(time_type_of(unit).millis(value))
+    return {"S": written(at, date.pattern, date.zone)}
+
+
+def _in(date: DateSpec) -> str:
+    return f" in {date.unit}" if date.unit else ""
 
 
 def named(names: Sequence[str], batch: Sequence[Mapping[str, AttributeValue]]) -> list[Column]:
@@ -60,18 +95,69 @@ def named(names: Sequence[str], batch: Sequence[Mapping[str, AttributeValue]]) -
 
 
 class ColumnOrder:
-    """The order of columns where a definition has no list: the record's key, its time, then the others by name.
+    """Which columns a part has, in which order, and which attributes have a place there.
 
-    Key and time are there even if no record has them, so that the first columns never move, unless the source's
-    projection leaves them out.
+    With a list they are those of the list, and where unknown ones are appended, these behind it by name. Without one:
+    the record's key, its time, then the others by name. Key and time are there even if no record has them, so that the
+    first columns never move, unless the source's projection leaves them out.
     """
 
     def __init__(self, definition: Definition, key_names: Sequence[str]) -> None:
-        self._first = tuple(dict.fromkeys((*key_names, definition.source.time_key)))
-        projected = definition.source.projection
-        self._always = frozenset(name for name in self._first if not projected or name in projected)
+        source = definition.source
+        self._export = definition.export
+        self._first = tuple(dict.fromkeys((*key_names, source.time_key)))
+        self._always = frozenset(n for n in self._first if not source.projection or n in source.projection)
+        self._listed = tuple(column.name for column in definition.columns or ())
+        # An attribute that the definition names anywhere is no unknown one.
+        paths = [column.path for column in definition.columns or () if column.path is not None]
+        elsewhere = (*self._first, source.partition_key, *definition.table_by, *(source.filter or ()))
+        self._named = frozenset((*(name for path in paths for name in roots(path)), *elsewhere))
+        self.is_open = not self._listed or definition.unknown_columns == "append"
+        self._is_strict = bool(self._listed) and definition.unknown_columns == "fail"
+
+    def known(self, names: Sequence[str]) -> frozenset[str]:
+        """The attributes that a record of a part with these columns may have, where not every record will do."""
+        return self._named.union(names[len(self._listed) :]) if self._listed else frozenset(names)
+
+    def check(self, records: Iterable[Record]) -> None:
+        """Raises FatalError UNKNOWN_COLUMN for the first record with an attribute that a strict list does not have."""
+        if not self._is_strict:
+            return
+        for record in records:
+            if not record.values.keys() <= self._named:
+                raise self._unknown(record)
+
+    def _unknown(self, record: Record) -> FatalError:
+        column = min(record.values.keys() - self._named)
+        which = printable(record.key[0] if len(record.key) == 1 else record.key)
+        # Ids of records are in the remedy, which the history, being kept for ever, leaves out.
+        return FatalError(
+            f"A record has the attribute {printable(column)}, which the columns of export {self._export} do not name,"
+            " and its unknownColumns is fail.",
+            code="UNKNOWN_COLUMN",
+            remedy=f"It is in the record {which}, for one. Nothing was delivered. Name it in columns, or set"
+            " unknownColumns to append or ignore; the next export then covers this window too.",
+        )
 
     def of(self, seen: Collection[str]) -> tuple[str, ...]:
-        """The columns of a part in which these attributes occurred; there is always at least one."""
+        """The columns of a part in which these attributes occurred; there is always at least one.
+
+        Raises FatalError COLUMN_NAME_TAKEN where one that is to be appended is called like a column of the list.
+        """
+        if self._listed:
+            appended = sorted(set(seen) - self._named) if self.is_open else []
+            taken = next((name for name in appended if name in self._listed), None)
+            if taken is not None:
+                raise self._taken(taken)
+            return (*self._listed, *appended)
         present = self._always.union(seen) or self._first
         return (*(n for n in self._first if n in present), *sorted(n for n in present if n not in self._first))
+
+    def _taken(self, name: str) -> FatalError:
+        return FatalError(
+            f"The attribute {printable(name)} cannot be appended to the columns of export {self._export}: one of these"
+            " has that name.",
+            code="COLUMN_NAME_TAKEN",
+            remedy="Name the attribute in columns, with another name (as) for one of the two; the next export then"
+            " covers this window too.",
+        )

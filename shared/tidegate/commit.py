@@ -11,9 +11,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pynamodb.transactions import TransactWrite
 
+from tidegate import drift
 from tidegate.definition import OWN_BUCKET
 from tidegate.errors import FatalError, RetriableError
 from tidegate.instants import rfc3339
@@ -23,7 +25,7 @@ from tidegate.seal import Seal
 from tidegate.store.binding import conditional
 from tidegate.store.ledger import Ledger, audit, audit_event
 from tidegate.store.objects import Objects
-from tidegate.store.pairs import Head, Lease, Memory, lost
+from tidegate.store.pairs import Head, Lease, Memory, carried, lost
 from tidegate.store.watermarks import Mark, described
 
 logger = logging.getLogger(__name__)
@@ -140,9 +142,11 @@ def _ended(window: Seal, receipts: Sequence[JSONObject]) -> Ended:
     head = None
     if window.moves_watermark and window.window is not None:
         memory = Memory(window.memory.key, window.memory.sha256) if window.memory else None
-        head = Head(window.window.end, window.manifest_key, window.manifest_sha256, memory)
+        head = Head(
+            window.window.end, window.manifest_key, window.manifest_sha256, memory, carried(window.known_columns)
+        )
     listed = window.failed_list
-    result: JSONObject = {
+    result: dict[str, Any] = {
         "manifest": {"key": window.manifest_key, "sha256": window.manifest_sha256},
         "failedRecords": {"count": listed.records if listed else 0, "key": listed.key if listed else None},
         "receipts": [
@@ -155,6 +159,10 @@ def _ended(window: Seal, receipts: Sequence[JSONObject]) -> Ended:
     message = f"exported {result['counts']['records']} records, committed by {window.manifest_key}"
     if listed is not None:
         message += f"; {listed.records} could not be exported and are in {listed.key}"
+    changed = drift.of_manifest(window.manifest)
+    if changed:
+        result["drift"] = drift.counts(changed)
+        message += f"; columns changed: {drift.words(changed)}"
     return Ended(State.SUCCEEDED, result, message, head)
 
 

@@ -8,8 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tidegate.dates import ISO
+from tidegate.dialects import Dialect
 from tidegate.instants import parse_rfc3339
-from tidegate.model import DEFAULT_EXPORT, ColumnSpec, Definition, FormatSpec, JSONObject, SourceSpec
+from tidegate.model import (
+    DEFAULT_EXPORT,
+    AttributeValue,
+    ColumnSpec,
+    DateSpec,
+    Definition,
+    FormatSpec,
+    JSONObject,
+    SourceSpec,
+)
 
 SOURCE_DEFAULTS: Mapping[str, Any] = {
     "partitionKey": "studyId",
@@ -27,6 +38,20 @@ DEFAULTS: Mapping[str, Any] = {
     "maxBytesPerPart": 1 << 30,
     "rowLimitPolicy": "error",
 }
+FACTS = (
+    "study", "table", "export", "tag", "exportType", "operationId", "requestId",
+    "windowStart", "windowEnd", "windowDate", "exportDate",
+)  # fmt: skip
+"""What a column can say of the request (columns: {request: ...})."""
+_DATE = "YYYY-MM-DD"
+_FACT_DATES: Mapping[str, tuple[str, str | None]] = {
+    "windowStart": (ISO, "UTC"),
+    "windowEnd": (ISO, "UTC"),
+    "windowDate": (_DATE, None),
+    "exportDate": (_DATE, None),
+}
+TIME_FACTS = tuple(_FACT_DATES)
+"""Those of them that are times."""
 OWN_BUCKET = "S3"
 """The name of the stack's own bucket among an export's destinations, unless it is given another."""
 DESTINATION_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -47,14 +72,15 @@ def from_document(document: JSONObject, version: int) -> Definition:
     max_failed = {**MAX_FAILED_DEFAULTS, **_present(given.get("maxFailedRecords", {}))}
     studies = given.get("studies", "all")
     columns = given.get("columns")
+    source = _source(given["source"])
     first_export_from = given.get("firstExportFrom")
     return Definition(
         export=given.get("exportId", DEFAULT_EXPORT),
         version=version,
-        source=_source(given["source"]),
+        source=source,
         studies=None if studies == "all" else tuple(studies),
         table_by=tuple(given.get("tableBy", ())),
-        columns=None if columns is None else tuple(_column(column) for column in columns),
+        columns=None if columns is None else tuple(_column(column, source, given["timeZone"]) for column in columns),
         format=_format(given.get("format", {})),
         destinations=destinations(given.get("destinations", ({"type": "S3"},))),
         time_zone=given["timeZone"],
@@ -69,6 +95,7 @@ def from_document(document: JSONObject, version: int) -> Definition:
         max_failed_percent=float(max_failed["percent"]),
         max_failed_at_least=max_failed["atLeast"],
         document=document,
+        unknown_columns=given.get("unknownColumns", "ignore"),
     )
 
 
@@ -122,15 +149,34 @@ def _filter(document: JSONObject | None) -> JSONObject | None:
     return {name: allowed if isinstance(allowed, list) else [allowed] for name, allowed in document.items()}
 
 
-def _column(document: str | JSONObject) -> ColumnSpec:
+def _column(document: str | JSONObject, source: SourceSpec, time_zone: str) -> ColumnSpec:
     if isinstance(document, str):
         return ColumnSpec(document, document)
-    return ColumnSpec(document["from"], document.get("as") or document["from"])
+    given = _present(document)
+    if "value" in given:
+        return ColumnSpec(None, given["as"], constant=_constant(given["value"]))
+    zone = given.get("zone", time_zone)
+    if "request" in given:
+        fact = given["request"]
+        pattern, its_zone = (given["date"], zone) if "date" in given else _FACT_DATES.get(fact, (None, None))
+        date = DateSpec(pattern, its_zone or time_zone) if pattern else None
+        return ColumnSpec(None, given.get("as", fact), date, fact=fact)
+    path = given["from"]
+    unit = given.get("unit", source.time_type if path == source.time_key else None)
+    return ColumnSpec(path, given.get("as", path), DateSpec(given["date"], zone, unit) if "date" in given else None)
+
+
+def _constant(value: str | float) -> AttributeValue:
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    return {"S": value} if isinstance(value, str) else {"N": str(value)}
 
 
 def _format(document: JSONObject) -> FormatSpec:
     given = {**FORMAT_DEFAULTS, **_present(document)}
-    return FormatSpec(type=given["type"], compression=given["compression"], formula_guard=given["formulaGuard"])
+    if given["type"] == "TSV":
+        given = {"delimiter": "\t", **given}
+    return FormatSpec(given["type"], given["compression"], given["formulaGuard"], Dialect.of(given))
 
 
 def _present(document: JSONObject) -> dict[str, Any]:

@@ -9,16 +9,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Discriminator,
     Field,
     PlainValidator,
     Tag,
+    ValidationInfo,
     WithJsonSchema,
 )
 
-from tidegate.definition import DEFAULTS, FORMAT_DEFAULTS, MAX_FAILED_DEFAULTS, destinations
+from tidegate.column_schema import AnyColumn, ZoneName, distinct_columns
+from tidegate.column_schema import normalised as normalised_column
+from tidegate.definition import DEFAULTS, MAX_FAILED_DEFAULTS, destinations
 from tidegate.destination_schema import (
     MOST_DESTINATIONS,
     AnyDestination,
@@ -26,27 +28,17 @@ from tidegate.destination_schema import (
     check_tables,
     distinct_destinations,
 )
+from tidegate.format_schema import Format
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.message import EXPORT_ID_PATTERN, INSTANT_PATTERN, StudyId, published_schema
 from tidegate.rejection import checked, rejected, shown
 from tidegate.source_schema import AnySource, AttributeName, Strict, list_or_text, unique
-from tidegate.zones import zone
 
 BUILT_IN_SOURCES = ("dynamodb", "sample")
 _WHAT = "definition"
 MOST_NESTED = 64
 LARGEST_DOCUMENT = 100_000
 """Every operation's row repeats its definition, and may have 400 KB in all."""
-
-
-def _path(value: str) -> str:
-    if not all(value.split(".")):
-        raise ValueError("must be attribute names joined by dots, like answers.q1")
-    return value
-
-
-def _time_zone(value: str) -> str:
-    return zone(value).key
 
 
 def _instant_text(value: object) -> str:
@@ -61,36 +53,14 @@ def _instant_text(value: object) -> str:
     return rfc3339(parse_rfc3339(value if isinstance(value, str) else ""))
 
 
-def _text_or_object(value: object) -> str:
-    return "<object>" if isinstance(value, (Mapping, BaseModel)) else "<text>"
-
-
-AttributePath = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_path)]
+def _has_columns(value: str, info: ValidationInfo) -> str:
+    if info.data.get("columns", ()) is None:
+        raise ValueError("needs columns beside it: without a list every attribute is written")
+    return value
 
 
 def _own_bucket() -> list[AnyDestination]:
     return [S3Destination(type="S3")]
-
-
-class Column(Strict):
-    """A selected column: the attribute, or the path into maps, that it comes from, and its name."""
-
-    path: AttributePath = Field(alias="from")
-    name: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
-        default=None, alias="as", description="Default: as from."
-    )
-
-
-class Format(Strict):
-    """How records become bytes."""
-
-    type: Literal["CSV", "JSON", "JSONL"] = FORMAT_DEFAULTS["type"]
-    compression: Literal["gzip", "zstd", "none"] = FORMAT_DEFAULTS["compression"]
-    formula_guard: bool = Field(
-        default=FORMAT_DEFAULTS["formulaGuard"],
-        alias="formulaGuard",
-        description="CSV: an apostrophe before text that a spreadsheet would run as a formula.",
-    )
 
 
 class MaxFailedRecords(Strict):
@@ -98,11 +68,6 @@ class MaxFailedRecords(Strict):
 
     percent: Annotated[float, Field(ge=0, le=100)] = MAX_FAILED_DEFAULTS["percent"]
     at_least: int = Field(default=MAX_FAILED_DEFAULTS["atLeast"], alias="atLeast", ge=0)
-
-
-def _distinct_columns(columns: list[str | Column]) -> list[str | Column]:
-    unique([column if isinstance(column, str) else column.name or column.path for column in columns])
-    return columns
 
 
 class ExportDocument(Strict):
@@ -122,19 +87,14 @@ class ExportDocument(Strict):
         alias="tableBy",
         description="Attributes that split a study's records into tables; the values of several are joined by ~.",
     )
-    columns: (
-        Annotated[
-            list[
-                Annotated[
-                    Annotated[AttributePath, Tag("<text>")] | Annotated[Column, Tag("<object>")],
-                    Discriminator(_text_or_object),
-                ]
-            ],
-            Field(min_length=1),
-            AfterValidator(_distinct_columns),
-        ]
-        | None
-    ) = Field(default=None, description="Columns to write, in this order. Default: record id, time, then all by name.")
+    columns: Annotated[list[AnyColumn], Field(min_length=1), AfterValidator(distinct_columns)] | None = Field(
+        default=None, description="Columns to write, in this order. Default: record id, time, then all by name."
+    )
+    unknown_columns: Annotated[Literal["ignore", "append", "fail"], AfterValidator(_has_columns)] | None = Field(
+        default=None,
+        alias="unknownColumns",
+        description="With columns: what is done about attributes that the definition does not name. Default: ignore.",
+    )
     format: Format = Field(default_factory=Format)
     destinations: Annotated[
         list[AnyDestination], Field(min_length=1, max_length=MOST_DESTINATIONS), AfterValidator(distinct_destinations)
@@ -142,7 +102,7 @@ class ExportDocument(Strict):
         default_factory=_own_bucket,
         description="Where the parts go; the stack's own bucket has them in any case.",
     )
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+    time_zone: ZoneName = Field(
         default=DEFAULTS["timeZone"],
         alias="timeZone",
         description="IANA zone of the wall clock by which a start is generated.",
@@ -224,12 +184,26 @@ def validate(document: object, *, source_types: Collection[str] = BUILT_IN_SOURC
         raise rejected("INVALID_FIELD", [f"destinations {error}."], what=_WHAT) from None
     given = [{name: value for name, value in entry.items() if value is not None} for entry in dumped["destinations"]]
     normalised["destinations"] = [dict(entry) for entry in destinations(given)]
+    normalised["format"] = {name: value for name, value in dumped["format"].items() if value is not None}
+    if checked_document.format.header is False:
+        _check_without_header(checked_document)
     if "columns" in normalised:
-        normalised["columns"] = [_selection(column) for column in normalised["columns"]]
+        normalised["columns"] = [normalised_column(column) for column in normalised["columns"]]
     if len(json.dumps(normalised)) > LARGEST_DOCUMENT:
         finding = f"The document has more than {LARGEST_DOCUMENT} bytes as ASCII JSON with its defaults."
         raise rejected("INVALID_FIELD", [finding], what=_WHAT)
     return normalised
+
+
+def _check_without_header(document: ExportDocument) -> None:
+    """Without a header nothing but the list tells what a cell is: every part has to have exactly its columns."""
+    if document.columns is None or document.unknown_columns == "append":
+        reason = "columns beside it, and unknownColumns not append: without a header only the list tells what a cell is"
+    elif document.empty_policy == "header":
+        reason = "emptyPolicy none: an empty window would have an empty part"
+    else:
+        return
+    raise rejected("INVALID_FIELD", [f"format.header false needs {reason}."], what=_WHAT)
 
 
 def json_schema() -> dict[str, Any]:
@@ -267,9 +241,3 @@ def _inside(value: object) -> Iterable[object]:
     if isinstance(value, Mapping):
         return value.values()
     return value if isinstance(value, (list, tuple)) else ()
-
-
-def _selection(column: str | dict[str, str | None]) -> dict[str, str | None]:
-    if isinstance(column, str):
-        return {"from": column, "as": column}
-    return {"from": column["from"], "as": column["as"] or column["from"]}

@@ -16,10 +16,12 @@ from decimal import Decimal
 from tidegate import commit, deliver, manifest
 from tidegate.definition import from_document, is_own_bucket
 from tidegate.deliver import Deliveries, Places
+from tidegate.drift import Known, drift, learned
 from tidegate.errors import TidegateError
 from tidegate.failed import too_many
 from tidegate.job import Budget, Claim, PassResult
 from tidegate.layout import directory, memory_key, work_prefix
+from tidegate.links import known_before
 from tidegate.model import (
     Definition,
     ExportType,
@@ -192,6 +194,9 @@ class ExportJob:
         self._check_failed(written)
         moves = not self.params.ignore_watermark and reading.window is not None
         after = reading.window.end if moves and reading.window else None
+        previous, columns = self._head_before(reading), written.columns_of_records
+        known: Known = {} if previous is None else known_before(self.kind.objects, previous)
+        changed = drift(known, columns)
         text = manifest.build(
             self.operation,
             window=reading.window,
@@ -200,9 +205,11 @@ class ExportJob:
             columns=written.columns,
             records=written.records,
             skipped=reading.skipped,
-            previous=self._head_before(reading),
+            previous=previous,
             created_at=self.kind.clock(),
             failed=written.failed.file if written.failed else None,
+            dialect=self.definition.format.dialect,
+            drift=changed,
         )
         self.seal = Seal(
             operation_id=self.operation.operation_id,
@@ -218,6 +225,7 @@ class ExportJob:
             failed_list=written.failed.file if written.failed else None,
             memory=live.late.finish(memory_key(self.operation, after)) if live.late and after else None,
             destinations=tuple(entry for entry in self.definition.destinations if not is_own_bucket(entry)),
+            known_columns=learned(known, columns) if moves else None,
         )
         try:
             commit.seal(self.kind.ledger, self.kind.objects, self.lease, self.seal)

@@ -26,7 +26,7 @@ class Identity:
             projected = definition.source.projection
             shown = not projected or set(attributes) <= set(projected)
             return cls(attributes, attributes) if shown else None
-        names = {column.path: column.name for column in reversed(definition.columns)}
+        names = {c.path: c.name for c in reversed(definition.columns) if c.path is not None and c.date is None}
         columns = tuple(names[name] for name in attributes if name in names)
         return cls(attributes, columns) if len(columns) == len(attributes) else None
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tidegate.dialects import Dialect
+from tidegate.drift import Known, known_of
 from tidegate.errors import FatalError
 from tidegate.instants import parse_rfc3339
 from tidegate.model import Window
 from tidegate.store.objects import Objects
+from tidegate.store.pairs import Head
 
 MANIFEST = "manifest.json"
 _WRONG = (ValueError, KeyError, TypeError, AttributeError)
@@ -44,7 +47,8 @@ class Link:
     watermark_before: datetime | None
     records: int
     parts: tuple[NamedPart, ...]
-    columns: Mapping[str, frozenset[str]]
+    columns: Mapping[str, tuple[str, ...]]
+    dialect: Dialect
     previous: tuple[str, str] | None
     failed_key: str | None
     created_at: datetime
@@ -71,6 +75,24 @@ def read_link(objects: Objects, key: str) -> Link | Unreadable | None:
         return Unreadable(f"{type(error).__name__}: {error}"[:200])
 
 
+def known_before(objects: Objects, head: Head) -> Known:
+    """The columns that were known when the chain's head was committed.
+
+    Where its row does not carry them they are read from its manifest, which tells of one window alone. Nothing is known
+    where that is gone or is none: then nothing is said to have changed, and verification says what is wrong.
+    """
+    if head.columns is not None:
+        return head.columns
+    try:
+        return known_of(json.loads(b"".join(objects.get(head.key)))["columns"])
+    except FatalError as error:
+        if error.code != "NOT_FOUND":
+            raise
+        return {}
+    except _WRONG:
+        return {}
+
+
 def _link(key: str, sha256: str, manifest: Mapping[str, Any]) -> Link:
     window, previous = manifest["window"], manifest["previousManifest"]
     before = manifest["watermark"]["before"]
@@ -89,8 +111,9 @@ def _link(key: str, sha256: str, manifest: Mapping[str, Any]) -> Link:
             for p in manifest["parts"]
         ),
         columns={
-            table: frozenset(column["name"] for column in columns) for table, columns in manifest["columns"].items()
+            table: tuple(str(column["name"]) for column in columns) for table, columns in manifest["columns"].items()
         },
+        dialect=Dialect.of(manifest.get("dialect", {})),
         previous=(str(previous["key"]), str(previous["sha256"])) if previous else None,
         failed_key=manifest["failedRecords"]["key"],
         created_at=parse_rfc3339(manifest["createdAt"]),

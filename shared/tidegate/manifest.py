@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import tidegate
+from tidegate.dialects import RFC_4180, Dialect
 from tidegate.instants import rfc3339
 from tidegate.model import JSONObject, Operation, Part, Window
 from tidegate.store.pairs import Head
@@ -28,11 +29,15 @@ def build(
     previous: Head | None,
     created_at: datetime,
     failed: Part | None = None,
+    dialect: Dialect = RFC_4180,
+    drift: JSONObject | None = None,
 ) -> str:
     """The text of a manifest; the same arguments give the same text.
 
     `watermark` is (before, after), both None where it was left alone. `previous` is None at a chain's start and for
     everything that is no link of a chain. `failed` is the list of records that could not be exported.
+    `dialect` is told where it is another one than RFC 4180's, because the parts cannot be read without it;
+    `drift` where columns changed.
     """
     before, after = watermark
     content: dict[str, Any] = {
@@ -53,6 +58,8 @@ def build(
             {"key": p.key, "table": p.table, "records": p.records, "bytes": p.size, "sha256": p.sha256} for p in parts
         ],
         "columns": {table: [dict(column) for column in found] for table, found in columns.items()},
+        **({"drift": drift} if drift else {}),
+        **({} if dialect == RFC_4180 else {"dialect": dialect.document()}),
         "skipped": {name: skipped.get(name, 0) for name in ("filtered", "duplicate", "deleted")},
         "failedRecords": {"count": failed.records if failed else 0, "key": failed.key if failed else None},
         "previousManifest": {"key": previous.key, "sha256": previous.sha256} if previous else None,

@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from tidegate.dialects import RFC_4180, Dialect
+
 DEFAULT_EXPORT = "default"
 NO_TAG = "(no tag)"
 
@@ -159,20 +161,43 @@ class SourceSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnSpec:
-    """One selected column: the attribute path it comes from (`answers.q1`) and the name it gets."""
+class DateSpec:
+    """How a time is written: the pattern, on the clock of which zone, and the notation it is read from.
 
-    path: str
+    `unit` is epochMillis, epochSeconds or iso8601; None takes numbers for epochMillis and texts for iso8601.
+    """
+
+    pattern: str
+    zone: str
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """One selected column: where its values come from, the name it gets, and how its times are written.
+
+    The values come from a path into the record (`answers.q1`), or (`path` None) they are all the same: a fact of the
+    request, which becomes a `constant` before anything is written, or a constant at once. An empty one is no value.
+    """
+
+    path: str | None
     name: str
+    date: DateSpec | None = None
+    fact: str | None = None
+    constant: AttributeValue | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FormatSpec:
-    """How records become bytes: `type` CSV, JSON or JSONL; `compression` gzip, zstd or none."""
+    """How records become bytes: `type` CSV, TSV, JSON or JSONL; `compression` gzip, zstd or none.
+
+    `dialect` is that of CSV and TSV; other types do not look at it.
+    """
 
     type: str = "CSV"
     compression: str = "gzip"
     formula_guard: bool = True
+    dialect: Dialect = RFC_4180
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +224,7 @@ class Definition:
     max_failed_percent: float
     max_failed_at_least: int
     document: JSONObject
+    unknown_columns: str = "ignore"
 
     def with_table(self, table: str) -> Definition:
         """The same definition, reading `table` where it names none."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tidegate.definition import from_document
+from tidegate.facts import bound
 from tidegate.failed import keys_of
 from tidegate.identity import Identity, key_names
 from tidegate.layout import LIST_NAME, directory, fenced_prefix
@@ -54,7 +55,7 @@ class Opening:
         names = key_names(self.definition, source)
         late = self._lookback(source, names, reading, stored, head)
         writer = PartWriter(
-            self.definition,
+            self._bound(reading.window),
             directory(self.operation, reading.window),
             self._private,
             self.objects,
@@ -67,6 +68,15 @@ class Opening:
     def looks_back(self, window: Window | None) -> bool:
         """Whether the operation moves the watermark over this window, and its export looks back for late records."""
         return window is not None and not self.params.ignore_watermark and self.definition.lookback_seconds > 0
+
+    def _bound(self, window: Window | None) -> Definition:
+        """The definition with the facts of this operation where its columns ask for them."""
+        columns = self.definition.columns
+        return (
+            self.definition
+            if columns is None
+            else replace(self.definition, columns=bound(columns, self.operation, window))
+        )
 
     @property
     def _private(self) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tidegate.columns import ColumnOrder
 from tidegate.compression import Compression, compression_of
+from tidegate.dialects import RFC_4180
 from tidegate.formats import Format
-from tidegate.model import JSON, Definition, JSONObject
+from tidegate.model import JSON, ColumnSpec, Definition, JSONObject
+from tidegate.paths import is_plain
 from tidegate.pieces import PartStream, Pieces, Spool, Tails
 from tidegate.transcoding import FORMATS, ItemSpec, RowSpec, Transcoding
 
@@ -39,11 +42,19 @@ class Plan:
     def row_spec(self, names: tuple[str, ...]) -> RowSpec | None:
         """What the transcoder is to make of records in a part of these columns; None where only objects will do."""
         chosen = self.definition.columns
-        if self.definition.format.type not in FORMATS or (chosen and any("." in column.path for column in chosen)):
-            return None  # a format of one's own; a path, which may lead into a map
-        columns = tuple((c.name, c.path) for c in chosen) if chosen else tuple(zip(names, names, strict=True))
+        columns = _attributes(chosen) if chosen else tuple(zip(names, names, strict=True))
         spec = self.definition.format
+        if spec.type not in FORMATS or spec.dialect != RFC_4180:
+            return None
+        if columns is None or (chosen and self.definition.unknown_columns != "ignore"):
+            return None  # a column that is more than a copy; attributes that are looked at first
         return RowSpec(spec.type, spec.formula_guard, columns, others=bool(chosen))
+
+
+def _attributes(columns: Sequence[ColumnSpec]) -> tuple[tuple[str, str], ...] | None:
+    """Each column's name and its attribute, None where one leads into an attribute, is a date, or comes from none."""
+    copied = tuple((c.name, c.path) for c in columns if c.path is not None and is_plain(c.path) and c.date is None)
+    return copied if len(copied) == len(columns) else None
 
 
 @dataclass(slots=True)
@@ -84,7 +95,7 @@ class OpenPart:
             number=state["number"],
             stream=PartStream.restored(state["stream"], tails, plan.pieces, plan.compression),
             names=names,
-            known=frozenset(names or ()),
+            known=plan.order.known(names or ()),
             records=state["records"],
             waiting=waiting,
             waiting_records=state["waitingRecords"],

@@ -8,12 +8,12 @@ the table's records alone, in their order.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 
-from tidegate.columns import named, selected
+from tidegate.columns import named, printable, selected
 from tidegate.errors import FatalError
+from tidegate.facts import of_table
 from tidegate.failed import FailedRecords
 from tidegate.formats import Column, UnwritableValueError
 from tidegate.model import JSON, FailedRecord, JSONObject, Part, Record
@@ -34,6 +34,7 @@ class TableWriter:
 
     def __init__(self, plan: Plan, table: str) -> None:
         self._plan = plan
+        self._chosen = of_table(plan.definition.columns or (), table)
         self._part: OpenPart | None = None
         self._kinds: dict[str, set[str]] = {}
         self._begun = 0
@@ -80,8 +81,7 @@ class TableWriter:
 
     def columns(self) -> dict[str, frozenset[str]]:
         """The kinds of values that occurred in each column, in the columns' order."""
-        chosen = self._plan.definition.columns
-        names = [c.name for c in chosen] if chosen else self._plan.order.of(self._kinds)
+        names = self._plan.order.of(self._kinds.keys() - {column.name for column in self._chosen})
         return {name: frozenset(self._kinds.get(name, ())) for name in names}
 
     def spools(self) -> Iterator[Spool]:
@@ -96,21 +96,20 @@ class TableWriter:
 
     def _begin(self) -> OpenPart:
         part = OpenPart(self._next_number(), PartStream(self._plan.pieces, self._plan.compression))
-        if self._plan.definition.columns:
+        if not self._plan.order.is_open:
             self._name_columns(part)
         self._part = part
         return part
 
     def _name_columns(self, part: OpenPart) -> None:
-        chosen = self._plan.definition.columns
-        part.names = tuple(c.name for c in chosen) if chosen else self._plan.order.of(part.seen)
-        part.known = frozenset(part.names)
+        part.names = self._plan.order.of(part.seen)
+        part.known = self._plan.order.known(part.names)
         self._aim(part)
         try:
             header = self._plan.format.header(part.names)
         except UnwritableValueError as error:
             raise FatalError(
-                f"Column {_shown(error.column)} cannot be in a {self._plan.definition.format.type} file: "
+                f"Column {printable(error.column)} cannot be in a {self._plan.definition.format.type} file: "
                 f"it {error.reason}.",
                 code="COLUMN_UNWRITABLE",
                 remedy="Give the column another name in the export's columns, then retry the operation.",
@@ -214,7 +213,8 @@ class TableWriter:
         """Writes as many records as belong to this part, a batch at most; returns where to go on."""
         size = min(_BATCH, self._plan.max_records - part.records, self._likely_to_fit(part))
         batch = records[start : start + size]
-        if not self._plan.definition.columns:
+        self._plan.order.check(batch)
+        if self._plan.order.is_open:
             fits = (index for index, record in enumerate(batch) if not record.values.keys() <= part.known)
             batch = batch[: next(fits, len(batch))]
         columns, rows, bad = self._rows(names, batch)
@@ -239,8 +239,7 @@ class TableWriter:
 
     def _columns(self, names: tuple[str, ...], batch: Sequence[Record]) -> list[Column]:
         values = [record.values for record in batch]
-        chosen = self._plan.definition.columns
-        return selected(chosen, values) if chosen else named(names, values)
+        return [*selected(self._chosen, values), *named(names[len(self._chosen) :], values)]
 
     def _rows(
         self, names: tuple[str, ...], batch: Sequence[Record]
@@ -311,9 +310,8 @@ class TableWriter:
         self._part = None
 
     def _fail(self, record: Record, error: UnwritableValueError) -> None:
-        reason = (
-            f"cannot be written as {self._plan.definition.format.type}: column {_shown(error.column)} {error.reason}"
-        )
+        column = f"column {printable(error.column)} {error.reason}"
+        reason = f"cannot be written as {self._plan.definition.format.type}: {column}"
         self.failed.add(FailedRecord(record.key, UNWRITABLE, reason, self.table))
 
     def state(self, tails: list[bytes | bytearray]) -> JSON:
@@ -351,8 +349,3 @@ def _place(number: int, bad: Collection[int]) -> int:
     for index in sorted(bad):
         place += index <= place
     return place
-
-
-def _shown(column: str) -> str:
-    """A column's name in quotes, whatever is in it."""
-    return json.dumps(column, ensure_ascii=False).encode(errors="backslashreplace").decode()

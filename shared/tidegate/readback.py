@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from tidegate.compression import compression_of_key
+from tidegate.dialects import RFC_4180, Dialect
 
 Cells: TypeAlias = tuple[str | None, ...]
 """The chosen columns of one record as text, None where it has no text or number there."""
@@ -38,18 +39,34 @@ class ReadBack:
     trouble: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RowText:
+    """What a part of rows does not say itself: its dialect, and its columns where it has no header."""
+
+    dialect: Dialect = RFC_4180
+    columns: Sequence[str] = ()
+
+
+_AS_USUAL: Final = RowText()
+
+
 def read_back(
-    chunks: Iterable[bytes], key: str, names: Sequence[str] = (), keep: Callable[[Sequence[Cells]], None] | None = None
+    chunks: Iterable[bytes],
+    key: str,
+    names: Sequence[str] = (),
+    keep: Callable[[Sequence[Cells]], None] | None = None,
+    text: RowText = _AS_USUAL,
 ) -> ReadBack:
     """Read the stored bytes of the part `key`, whose name tells format and compression.
 
-    `keep` gets the columns `names` of its records, batch by batch, as far as they can be read.
+    `keep` gets the columns `names` of its records, batch by batch, as far as they can be read. `text` is what the
+    manifest tells of parts that are rows of text.
     """
     raw = Measured(chunks)
     records, trouble = 0, ""
     batch: list[Cells] = []
     try:
-        for cells in _rows(raw, key, names):
+        for cells in _rows(raw, key, names, text):
             records += 1
             if keep is not None:
                 batch.append(cells)
@@ -64,24 +81,27 @@ def read_back(
     return ReadBack(raw.size, raw.hash.hexdigest(), None if trouble else records, trouble)
 
 
-def _extension(key: str) -> str:
+def extension_of(key: str) -> str:
+    """The format's extension in a part's key, without that of the compression: `csv`."""
     return key.removesuffix(compression_of_key(key).suffix).rpartition(".")[2]
 
 
-def _rows(raw: io.RawIOBase, key: str, names: Sequence[str]) -> Iterator[Cells]:
-    reader = _READERS.get(_extension(key))
-    if reader is None:
-        raise ValueError(f"no format is known for {_extension(key)}")
+def _rows(raw: io.RawIOBase, key: str, names: Sequence[str], text: RowText) -> Iterator[Cells]:
+    extension = extension_of(key)
+    if extension not in _READERS and extension not in _OF_ROWS:
+        raise ValueError(f"no format is known for {extension}")
     stored = io.BufferedReader(raw, 1 << 20)
     plain = compression_of_key(key).reader(stored)
     # newline="" leaves line ends alone: CSV has some within its cells.
-    return reader(io.TextIOWrapper(plain, encoding="utf-8", newline=""), names)
+    encoding = "utf-8-sig" if text.dialect.bom else "utf-8"
+    lines = io.TextIOWrapper(plain, encoding=encoding, newline="")
+    return _csv_rows(lines, names, text) if extension in _OF_ROWS else _READERS[extension](lines, names)
 
 
-def _csv_rows(text: io.TextIOWrapper, names: Sequence[str]) -> Iterator[Cells]:
+def _csv_rows(lines: io.TextIOWrapper, names: Sequence[str], text: RowText) -> Iterator[Cells]:
     csv.field_size_limit(_LONGEST_CELL)
-    rows = csv.reader(text, strict=True)
-    header = next(rows, None)
+    rows = csv.reader(lines, strict=True, delimiter=text.dialect.delimiter)
+    header = next(rows, None) if text.dialect.header else list(text.columns)
     if header is None:
         raise ValueError("there is no header")
     places = [header.index(name) if name in header else None for name in names]
@@ -157,8 +177,8 @@ def _cells(value: Any, names: Sequence[str]) -> Cells:
     return tuple(found if isinstance(found := value.get(name), str) else None for name in names)
 
 
+_OF_ROWS: Final = ("csv", "tsv")
 _READERS: Mapping[str, Callable[[io.TextIOWrapper, Sequence[str]], Iterator[Cells]]] = {
-    "csv": _csv_rows,
     "jsonl": _json_lines,
     "json": _json_array,
 }

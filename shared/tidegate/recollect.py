@@ -20,7 +20,7 @@ from tidegate.identity import Identity
 from tidegate.instants import rfc3339, to_millis
 from tidegate.links import Link, NamedPart, read_link
 from tidegate.model import Definition, Pair
-from tidegate.readback import Cells, read_back
+from tidegate.readback import Cells, RowText, extension_of, read_back
 from tidegate.remembered import Header, Key, Mark, Remembered, put_memory
 from tidegate.sources import time_type_of
 from tidegate.store.objects import Objects
@@ -104,21 +104,21 @@ class Recollection:
         columns = how.identity.columns if how.identity else ()
         parts = [part for part in link.parts if part.records]
         for table, of_table in groupby(parts, key=lambda part: part.table):
-            if not columns or not set(columns) <= link.columns.get(table, frozenset()):
+            if not columns or not set(columns).issubset(link.columns.get(table, ())):
                 raise self._unknown(f"the parts of {link.key} do not carry each record's key and time")
-            self._read_back(list(of_table), how, columns)
+            self._read_back(list(of_table), how, columns, RowText(link.dialect, link.columns[table]))
         if link.failed_key is not None:
             try:
                 self._failed.update(keys_of(self.objects.get(link.failed_key)))
             except FatalError as error:
                 raise self._gone(error, link.failed_key) from None
 
-    def _read_back(self, parts: Sequence[NamedPart], how: Written, columns: tuple[str, ...]) -> None:
+    def _read_back(self, parts: Sequence[NamedPart], how: Written, columns: tuple[str, ...], text: RowText) -> None:
         """Read a table's parts, the last one first, and only as far as the look-back reaches where they keep order."""
         for part in reversed(parts):
             reader = _Reader(how.definition, part.key, to_millis(self._from), self._marks)
             try:
-                back = read_back(self.objects.get(part.key), part.key, columns, reader.take)
+                back = read_back(self.objects.get(part.key), part.key, columns, reader.take, text)
             except FatalError as error:
                 raise self._gone(error, part.key) from None
             if (back.sha256, back.records) != (part.sha256, part.records):
@@ -156,7 +156,7 @@ class _Reader:
     def take(self, batch: Sequence[Cells]) -> None:
         """See readback.read_back. What is no key and time is not raised, which would count as a broken part."""
         time_type = time_type_of(self.definition.source.time_type)
-        guarded = _extension(self.part) == "csv" and self.definition.format.formula_guard
+        guarded = extension_of(self.part) in ("csv", "tsv") and self.definition.format.formula_guard
         for *key, time in batch:
             texts = [text for text in key if text is not None]
             try:
@@ -168,10 +168,6 @@ class _Reader:
             self.first = millis if self.first is None else self.first
             if millis >= self.floor:
                 self.marks.update((millis, time, one) for one in _keys(texts, guarded=guarded))
-
-
-def _extension(part: str) -> str:
-    return part.removesuffix(".gz").rpartition(".")[2]
 
 
 def _keys(key: Sequence[str], *, guarded: bool) -> list[Key]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tidegate.compression import compression_of
+from tidegate.drift import Known
 from tidegate.failed import LIST_MEDIA_TYPE
+from tidegate.formats import format_of
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.layout import fenced_prefix
 from tidegate.model import JSON, Definition, JSONObject, Part, Piece, Window
@@ -17,8 +19,6 @@ from tidegate.store.pairs import pack, unpack
 
 LARGEST_INLINE = 300_000
 """Bytes of a seal that fit into its row, which may have 400 KB; a larger one is an object, and the row names it."""
-
-MEDIA_TYPES = {"CSV": "text/csv; charset=utf-8", "JSON": "application/json", "JSONL": "application/x-ndjson"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Seal:
     failed_list: Part | None = None
     memory: Part | None = None
     destinations: tuple[JSONObject, ...] = ()
+    known_columns: Known | None = None
 
     @property
     def placed(self) -> tuple[tuple[Part, str], ...]:
@@ -81,6 +82,7 @@ class Seal:
             "failedList": None if self.failed_list is None else _listed(self.failed_list),
             "memory": None if self.memory is None else _listed(self.memory),
             "destinations": [dict(destination) for destination in self.destinations],
+            "knownColumns": self.known_columns,
         }
 
     @classmethod
@@ -104,13 +106,14 @@ class Seal:
             failed_list=None if document["failedList"] is None else _part(document["failedList"]),
             memory=None if document.get("memory") is None else _part(document["memory"]),
             destinations=tuple(document.get("destinations", ())),  # absent from the seals of earlier versions
+            known_columns=document.get("knownColumns"),
         )
 
 
 def media_type(definition: Definition) -> str:
     """What an object says it is. A compressed file is one, not an encoding of another: readers get what was hashed."""
     compressed = compression_of(definition.format.compression).media_type
-    return compressed or MEDIA_TYPES.get(definition.format.type, "application/octet-stream")
+    return compressed or format_of(definition.format).media_type
 
 
 def _listed(part: Part) -> JSON:

@@ -46,6 +46,12 @@ class Written:
     bytes: int
     failed: FailedList | None = None
 
+    @property
+    def columns_of_records(self) -> Mapping[str, Sequence[Mapping[str, str]]]:
+        """The columns of the tables that have records; a part with nothing but a header tells nothing of any."""
+        tables = {part.table for part in self.parts if part.records}
+        return {table: listed for table, listed in self.columns.items() if table in tables}
+
     def document(self) -> JSONObject:
         """The same as JSON, for a checkpoint."""
         parts = [part_json(part) for part in self.parts]

@@ -5,9 +5,12 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tidegate.columns import named
-from tidegate.definition import DEFAULTS
+from tidegate.definition import DEFAULTS, from_document
+from tidegate.definition_schema import validate
+from tidegate.dialects import RFC_4180
 from tidegate.formats import format_of
 from tidegate.formats import names as format_names
 from tidegate.model import FormatSpec
@@ -34,6 +37,15 @@ def test_the_example_record_is_written_as_shown(kind: str) -> None:
 
 def test_every_format_has_its_row() -> None:
     assert {name for name in format_names() if f"| `{name}` |" in TEXT} == set(format_names())
+
+
+def test_the_dialects_that_are_recommended_can_be_put() -> None:
+    table = TEXT.partition("<!-- dialects -->")[2].partition("\n\n")[0]
+    found = re.findall(r"\| `(\{.*\})` \|$", table, re.MULTILINE)
+    assert len(found) == 3
+    for text in found:
+        document = {"exportId": "x", "source": {"type": "sample"}, "columns": ["id"], "format": yaml.safe_load(text)}
+        assert from_document(validate(document), 1).format.dialect != RFC_4180
 
 
 def test_the_numbers_are_those_of_the_code() -> None:

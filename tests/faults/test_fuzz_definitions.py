@@ -35,13 +35,31 @@ SOURCES = st.one_of(
     ),
     nearly({"options": st.dictionaries(TEXTS, json_values(), max_size=3)}, {"type": st.just("sample")}),
 )  # fmt: skip
+DATES = {"date": st.sampled_from(["iso", "YYYY-MM-DD", "dd"]), "zone": st.sampled_from(["UTC", "Mars"])}
+COLUMNS = st.one_of(
+    nearly({"as": PLAIN, **DATES, "unit": st.just("epochMillis")}, {"from": PLAIN | st.just("a[0].b")}),
+    nearly({}, {"value": json_values(1), "as": PLAIN}),
+    nearly({"as": PLAIN, **DATES}, {"request": st.sampled_from(["study", "windowDate", "clock"])}),
+)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "studies": st.just("all") | NAMES,
     "tableBy": NAMES,
-    "columns": st.lists(
-        st.one_of(PLAIN, nearly({"as": PLAIN}, {"from": PLAIN}), TEXTS), min_size=1, max_size=3, unique_by=str
+    "columns": st.lists(st.one_of(PLAIN, COLUMNS, TEXTS), min_size=1, max_size=3, unique_by=str),
+    "unknownColumns": st.sampled_from(["ignore", "append", "fail", "warn"]),
+    "format": nearly(
+        {
+            "compression": st.just("gzip"),
+            "formulaGuard": st.booleans(),
+            "delimiter": st.sampled_from([";", "\t", ""]),
+            "quoting": st.just("all"),
+            "lineEnd": st.just("LF"),
+            "bom": st.booleans(),
+            "header": st.booleans(),
+            "nullText": PLAIN,
+            "missingText": PLAIN,
+        },
+        {"type": st.sampled_from(["JSONL", "CSV", "TSV"])},
     ),
-    "format": nearly({"compression": st.just("gzip"), "formulaGuard": st.booleans()}, {"type": st.just("JSONL")}),
     "destinations": st.just([{"type": "S3"}]),
     "timeZone": st.sampled_from(["UTC", "Europe/London", "Europe", "../UTC"]),
     "settleSeconds": st.integers(-1, 90_000),

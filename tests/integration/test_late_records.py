@@ -188,12 +188,24 @@ def test_a_source_without_an_order_by_time_finds_late_records_too(tide: Tide, so
     assert (sorted(first), sorted(second), third) == (sorted(shown), sorted(late), [])
 
 
-@pytest.mark.parametrize("kind", ["CSV", "JSON", "JSONL"])
+@pytest.mark.parametrize(
+    ("kind", "dialect"),
+    [
+        ("CSV", {}),
+        ("JSON", {}),
+        ("JSONL", {}),
+        ("TSV", {"bom": True, "lineEnd": "LF"}),
+        ("CSV", {"delimiter": ";", "header": False, "quoting": "all"}),
+    ],
+    ids=["CSV", "JSON", "JSONL", "TSV", "CSV without header"],
+)
 @pytest.mark.parametrize("damage", ["deleted", "changed"])
-def test_a_memory_that_is_lost_is_read_from_the_parts(tide: Tide, kind: str, damage: str) -> None:
+def test_a_memory_that_is_lost_is_read_from_the_parts(
+    tide: Tide, kind: str, dialect: dict[str, Any], damage: str
+) -> None:
     define(
         tide.world,
-        format={"type": kind, "compression": "gzip"},
+        format={"type": kind, "compression": "gzip", **dialect},
         maxRecordsPerPart=3,
         tableBy=["schema"],
         columns=[{"from": "id", "as": "record"}, {"from": "uploadedOn", "as": "at"}],
@@ -221,12 +233,13 @@ def test_a_memory_that_is_lost_is_read_from_the_parts(tide: Tide, kind: str, dam
     assert tide.world.keys("work/") == []
 
 
+@pytest.mark.parametrize("kind", ["CSV", "TSV"])
 @pytest.mark.parametrize("guard", [True, False])
 @pytest.mark.parametrize("record_id", ["=1+1", "-5", "@x", "'=1", 'quo"te', "two\nlines", "\u2028\x85"])
 def test_ids_that_a_spreadsheet_guard_touches_are_the_same_ids_when_they_are_read_back(
-    tide: Tide, record_id: str, guard: bool
+    tide: Tide, record_id: str, guard: bool, kind: str
 ) -> None:
-    define(tide.world, format={"type": "CSV", "compression": "none", "formulaGuard": guard})
+    define(tide.world, format={"type": kind, "compression": "none", "formulaGuard": guard})
     millis = str(int(ago(35).timestamp() * 1000))
     item = {"id": {"S": record_id}, "studyId": {"S": "a"}, "uploadedOn": {"N": millis}}
     tide.world.stack.clients.dynamodb.put_item(TableName="Record", Item=item)

@@ -45,7 +45,7 @@ def delete(world: World, record_id: str) -> None:
     world.stack.clients.dynamodb.delete_item(TableName="Record", Key={"id": {"S": record_id}})
 
 
-@pytest.mark.parametrize("kind", ["CSV", "JSON", "JSONL"])
+@pytest.mark.parametrize("kind", ["CSV", "TSV", "JSON", "JSONL"])
 @pytest.mark.parametrize("source", [{}, {"index": None}])
 def test_what_the_source_has_is_what_the_parts_hold(world: World, kind: str, source: dict[str, Any]) -> None:
     define(world, kind, source=source)

@@ -174,15 +174,23 @@ class World:
 
     def rows(self, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The records of a manifest's parts, whatever their format."""
-        return list(itertools.chain.from_iterable(self._rows(part["key"]) for part in manifest["parts"]))
+        return list(itertools.chain.from_iterable(self._rows(manifest, part) for part in manifest["parts"]))
 
-    def _rows(self, key: str) -> Sequence[dict[str, Any]]:
+    def _rows(self, manifest: Mapping[str, Any], part: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
+        key = part["key"]
         data = self.data(key)
         if key.endswith(".gz"):
             data = gzip.decompress(data)
         name = key.removesuffix(".gz")
-        if name.endswith(".csv"):
-            return list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+        if name.endswith((".csv", ".tsv")):
+            dialect = manifest.get("dialect", {})
+            names = [column["name"] for column in manifest["columns"][part["table"]]]
+            text = io.StringIO(data.decode("utf-8-sig"), newline="")
+            return list(
+                csv.DictReader(
+                    text, None if dialect.get("header", True) else names, delimiter=dialect.get("delimiter", ",")
+                )
+            )
         if name.endswith(".jsonl"):
             return [json.loads(text) for text in data.decode().splitlines()]
         found: list[dict[str, Any]] = json.loads(data)

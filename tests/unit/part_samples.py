@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tidegate.definition import from_document
+from tidegate.dialects import QUOTINGS, Dialect
 from tidegate.model import AttributeValue, Definition, Part, Record
 
 MIX: list[dict[str, AttributeValue]] = [
@@ -138,3 +139,17 @@ def wire_records() -> st.SearchStrategy[dict[str, AttributeValue]]:
     """The attributes of a record: any names, also those that look like wire form's own."""
     names = st.sampled_from(["a", "b", "B", "BS", "M", "x.y", "=n"]) | st.text(min_size=1, max_size=5)
     return st.dictionaries(names, wire_values(), max_size=5)
+
+
+def dialects() -> st.SearchStrategy[Dialect]:
+    """Any way to lay out rows of text that a definition can ask for."""
+    return st.builds(
+        Dialect,
+        delimiter=st.sampled_from(list(",;|\t :\x01\u00a6[=")),
+        quoting=st.sampled_from(QUOTINGS),
+        line_end=st.sampled_from(["\r\n", "\n"]),
+        bom=st.booleans(),
+        header=st.booleans(),
+        null_text=st.sampled_from([None, "", "NULL", "\\N", "-", "0", "true"]),
+        missing_text=st.sampled_from([None, "", "NA", "=n"]),
+    )

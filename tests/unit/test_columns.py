@@ -3,7 +3,8 @@
 import pytest
 
 from tidegate.columns import ColumnOrder, selected, type_of, value_at
-from tidegate.model import AttributeValue, ColumnSpec
+from tidegate.formats import UnwritableValueError
+from tidegate.model import AttributeValue, ColumnSpec, DateSpec
 from unit.part_samples import definition
 
 
@@ -65,3 +66,65 @@ def test_a_projection_can_leave_the_time_out() -> None:
 
 def test_the_time_that_is_also_the_key_stands_there_once() -> None:
     assert ColumnOrder(definition(), ("studyId", "uploadedOn")).of({"x"}) == ("studyId", "uploadedOn", "x")
+
+
+def test_a_constant_is_in_every_record_and_an_empty_one_in_none() -> None:
+    constants = [
+        ColumnSpec(None, "by", constant={"S": "x"}),
+        ColumnSpec(None, "type", fact="exportType", constant={}),
+        ColumnSpec(None, "open", fact="table"),
+    ]
+    columns = selected(constants, [{"by": {"S": "another"}}, {}])
+    assert [(column.name, list(column.values), set(column.kinds)) for column in columns] == [
+        ("by", [{"S": "x"}, {"S": "x"}], {"S"}),
+        ("type", [{}, {}], set()),
+        ("open", [{}, {}], set()),
+    ]
+
+
+def dated(value: AttributeValue, unit: str | None = None) -> AttributeValue:
+    (column,) = selected([ColumnSpec("at", "At", DateSpec("YYYY-MM-DD HH:mm:ss.SSS", "UTC", unit))], [{"at": value}])
+    return column.values[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "expected"),
+    [
+        ({"N": "1782945000000"}, None, "2026-07-01 22:30:00.000"),
+        ({"N": "1782945000000.9999"}, "epochMillis", "2026-07-01 22:30:00.000"),
+        ({"N": "-1"}, None, "1969-12-31 23:59:59.999"),
+        ({"N": "1782945000.5"}, "epochSeconds", "2026-07-01 22:30:00.500"),
+        ({"N": "1.782945E+9"}, "epochSeconds", "2026-07-01 22:30:00.000"),
+        ({"S": "2026-07-01T23:30:00+01:00"}, None, "2026-07-01 22:30:00.000"),
+        ({"S": "2026-07-01T22:30:00.123456789Z"}, "iso8601", "2026-07-01 22:30:00.123"),
+    ],
+)
+def test_a_time_is_read_in_its_unit_and_cut_to_milliseconds(
+    value: AttributeValue, unit: str | None, expected: str
+) -> None:
+    assert dated(value, unit) == {"S": expected}
+
+
+def test_null_and_missing_are_no_dates_and_no_failures() -> None:
+    assert dated({"NULL": True}) == {"NULL": True}
+    assert selected([ColumnSpec("at", "At", DateSpec("YYYY", "UTC"))], [{}])[0].values == [{}]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "told"),
+    [
+        ({"S": "2026-07-01"}, None, "column 'At' holds what is no time"),
+        ({"S": ""}, None, "column 'At' holds what is no time"),
+        ({"S": "1782945000000"}, "epochMillis", "column 'At' holds what is no time in epochMillis"),
+        ({"N": "1"}, "iso8601", "column 'At' holds what is no time in iso8601"),
+        ({"N": "1E+125"}, None, "column 'At' holds what is no time"),
+        ({"BOOL": True}, None, "column 'At' holds what is no time"),
+        ({"M": {}}, "epochSeconds", "column 'At' holds what is no time in epochSeconds"),
+        ("text", None, "column 'At' holds what is no time"),
+    ],
+)
+def test_what_is_no_time_is_refused_without_being_told(value: AttributeValue, unit: str | None, told: str) -> None:
+    good: AttributeValue = {"NULL": True}
+    with pytest.raises(UnwritableValueError) as caught:
+        selected([ColumnSpec("at", "At", DateSpec("YYYY", "UTC", unit))], [{"at": good}, {"at": value}])
+    assert (str(caught.value), caught.value.index) == (told, 1)

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.compression import compression_of
+from tidegate.dialects import Dialect
 from tidegate.formats import Column, format_of
 from tidegate.model import FormatSpec
-from tidegate.readback import Cells, read_back
+from tidegate.readback import Cells, RowText, read_back
+from unit.part_samples import dialects
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
@@ -21,8 +23,8 @@ def chunks(data: bytes, size: int = 7) -> Iterator[bytes]:
     return (data[at : at + size] for at in range(0, len(data), size))
 
 
-def written(kind: str, texts: Sequence[str]) -> bytes:
-    made = format_of(FormatSpec(type=kind, formula_guard=False))
+def written(spec: FormatSpec, texts: Sequence[str]) -> bytes:
+    made = format_of(spec)
     columns = [Column.of("id", [{"S": text} for text in texts]), Column.of("n", [{"N": "1.50"} for _ in texts])]
     return made.header(["id", "n"]) + made.separator.join(made.records(columns)) + made.footer()
 
@@ -31,13 +33,25 @@ def written(kind: str, texts: Sequence[str]) -> bytes:
 @pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
 @given(texts=st.lists(TEXTS, min_size=1, max_size=12), size=st.integers(1, 50))
 def test_what_a_format_writes_is_read_back_whole(kind: str, compression: str, texts: list[str], size: int) -> None:
-    data = written(kind, texts)
+    data = written(FormatSpec(kind, formula_guard=False), texts)
     way = compression_of(compression)
     stored = way.compress(data[:5]) + way.compress(data[5:])
     seen: list[Cells] = []
     key = f"x/part-00001.{kind.lower()}" + way.suffix
     back = read_back(chunks(stored, size), key, ("n", "id", "none"), seen.extend)
     assert (back.records, back.size, back.sha256) == (len(texts), len(stored), hashlib.sha256(stored).hexdigest())
+    assert seen == [("1.50", text, None) for text in texts]
+
+
+@given(texts=st.lists(TEXTS, min_size=1, max_size=12), dialect=dialects(), kind=st.sampled_from(["csv", "tsv"]))
+def test_rows_of_any_dialect_are_read_back_by_what_the_manifest_says(
+    texts: list[str], dialect: Dialect, kind: str
+) -> None:
+    data = written(FormatSpec(kind.upper(), formula_guard=False, dialect=dialect), texts)
+    seen: list[Cells] = []
+    told = RowText(Dialect.of(dialect.document()), ("id", "n"))
+    back = read_back(chunks(data, 11), f"part.{kind}", ("n", "id", "none"), seen.extend, told)
+    assert (back.records, back.trouble) == (len(texts), "")
     assert seen == [("1.50", text, None) for text in texts]
 
 

@@ -145,6 +145,19 @@ def test_a_strict_row_limit_takes_the_limit_and_refuses_one_more() -> None:
     assert caught.value.code == "ROW_LIMIT"
 
 
+@pytest.mark.parametrize("kind", ["CSV", "JSON"])
+def test_a_hundred_thousand_records_are_one_file_and_one_more_is_refused(kind: str) -> None:
+    store, records = MemoryStore(), [plain_record(7)] * 100_000
+    limits = {"rowLimit": 100_000, "format": {"type": kind, "compression": "none"}}
+    (part,) = written(store, records, **limits).parts
+    assert part.records == 100_000
+    if kind == "JSON":
+        assert json.loads(store.plain(part)) == [{"id": "r000007", "uploadedOn": 7}] * 100_000
+    parts = writer(MemoryStore(), **limits)
+    with pytest.raises(FatalError, match="more than its rowLimit of 100000"):
+        parts.add([*records, plain_record(8)])
+
+
 def test_a_splitting_row_limit_cuts_instead() -> None:
     records = [plain_record(n) for n in range(25)]
     assert counts(written(MemoryStore(), records, rowLimit=10, rowLimitPolicy="split")) == [10, 10, 5]

@@ -39,7 +39,8 @@ def documents() -> st.SearchStrategy[dict[str, Any]]:
             "maxRecordsPerPart": st.sampled_from([1, 3, 1000]),
             "maxBytesPerPart": st.sampled_from([1, 120, 1 << 30]),
             "tableBy": st.sampled_from([[], ["t"]]),
-            "columns": st.sampled_from([None, ["id", {"from": "a.b", "as": "c"}, "t"]]),
+            "columns": st.sampled_from([None, ["id", {"from": "a.b", "as": "longName"}, "t"]]),
+            "unknownColumns": st.sampled_from([None, "append"]),
         }
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tidegate.errors import FatalError
-from tidegate.formats.delimited import CSVFormat
+from tidegate.formats.delimited import CSVFormat, TSVFormat
 from tidegate.formats.jsonarray import JSONArrayFormat
 from tidegate.formats.jsonlines import JSONLinesFormat
 from tidegate.formats.wire import MISSING, Column, UnwritableValueError
@@ -71,6 +71,7 @@ def format_of(spec: FormatSpec) -> Format:
     return make(spec)
 
 
-register("CSV", lambda spec: CSVFormat(formula_guard=spec.formula_guard))
+register("CSV", lambda spec: CSVFormat(formula_guard=spec.formula_guard, dialect=spec.dialect))
+register("TSV", lambda spec: TSVFormat(formula_guard=spec.formula_guard, dialect=spec.dialect))
 register("JSON", lambda _: JSONArrayFormat())
 register("JSONL", lambda _: JSONLinesFormat())

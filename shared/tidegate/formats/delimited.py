@@ -1,10 +1,11 @@
-"""CSV as RFC 4180 has it: CRLF, a header, quotes only where they are needed; UTF-8 without a byte order mark."""
+"""CSV as RFC 4180 has it (CRLF, a header, quotes only where they are needed, UTF-8), TSV, and their dialects."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+from tidegate.dialects import RFC_4180, Dialect
 from tidegate.formats.wire import (
     MALFORMED,
     Column,
@@ -20,41 +21,52 @@ _FORMULA_STARTS = frozenset("=+-@\t\r")
 GUARDED = tuple("'" + start for start in "=+-@\t\r")
 """How a text begins that has got an apostrophe; one that was written so by its author begins in the same way."""
 _QUOTE, _DOUBLED = '"', '""'
-_QUOTED = re.compile(r'[",\r\n]')
 _BETWEEN = "\x00"
+_BOM = "\ufeff"
 
 
 class CSVFormat:
-    """One row a record. Null, a missing attribute and the empty string are all an empty cell: CSV cannot say which.
+    """One row a record. Null, a missing attribute and the empty string are an empty cell, unless the dialect differs.
 
     Text (strings, base64, column names) that a spreadsheet would run as a formula gets a leading apostrophe, unless
-    `formula_guard` is off; numbers are left alone, so -5 stays -5. Lists, maps and sets are compact JSON text.
+    `formula_guard` is off; numbers are left alone, so -5 stays -5. Lists, maps and sets are compact JSON text. A cell
+    in quotes never stands for null or a missing attribute where the dialect has a text for these.
     """
 
     extension = "csv"
     media_type = "text/csv; charset=utf-8"
     separator = b""
 
-    def __init__(self, *, formula_guard: bool = True) -> None:
+    def __init__(self, *, formula_guard: bool = True, dialect: Dialect = RFC_4180) -> None:
         self._guard = formula_guard
+        self._dialect = dialect
+        self._between, self._end = dialect.delimiter, dialect.line_end
+        self._special = re.compile(f'["\r\n{re.escape(dialect.delimiter)}]')
+        self._marks = frozenset({dialect.null_text, dialect.missing_text} - {None})
+        self._is_minimal = dialect.quoting == "minimal"
 
     def header(self, names: Sequence[str]) -> bytes:
-        """The column names as one row."""
+        """The column names as one row, where the dialect has a header; a byte order mark first, where it has one."""
+        start = _BOM if self._dialect.bom else ""
+        if not self._dialect.header:
+            return start.encode()
         cells = self._texts(list(names))
+        if not self._is_minimal:
+            cells = [_in_quotes(cell) for cell in cells]
         try:
-            return (",".join(cells) + "\r\n").encode()
+            return (start + self._between.join(cells) + self._end).encode()
         except UnicodeEncodeError:
             column = next(name for name in names if not _is_unicode(name))
             raise UnwritableValueError(0, column, "has a name that is not Unicode text") from None
 
     def records(self, columns: Sequence[Column]) -> list[bytes]:
-        """One row a record, ended by CRLF."""
+        """One row a record, with its line end."""
         try:
             cells = [self._cells(column) for column in columns]
             if len(cells) == 1:
                 # A row of one empty cell would be an empty line, which readers skip.
-                return [((cell or '""') + "\r\n").encode() for cell in cells[0]]
-            return [(",".join(row) + "\r\n").encode() for row in zip(*cells, strict=True)]
+                return [((cell or '""') + self._end).encode() for cell in cells[0]]
+            return [(self._between.join(row) + self._end).encode() for row in zip(*cells, strict=True)]
         except MALFORMED as error:
             raise first_unwritable(columns, self._cells, error) from None
 
@@ -63,14 +75,29 @@ class CSVFormat:
         return b""
 
     def _cells(self, column: Column) -> list[str]:
+        cells = self._needed(column)
+        if self._is_minimal and not self._marks:
+            return cells
+        return [self._dressed(cell, value) for cell, value in zip(cells, column.values, strict=True)]
+
+    def _needed(self, column: Column) -> list[str]:
+        """The cells with quotes only where they are needed, empty ones for null and missing."""
         values = column.values
         if column.kinds == {"S"}:
             return self._texts([value["S"] if value else "" for value in values])
         if column.kinds == {"B"}:
             return self._texts([base64_text(value["B"]) if value else "" for value in values])
         if len(column.kinds) == 1 and "NULL" not in column.kinds:
-            return _quoted(json_texts(column))
+            return self._quoted(json_texts(column))
         return [self._cell(value) if value else "" for value in values]
+
+    def _dressed(self, cell: str, value: AttributeValue) -> str:
+        """A cell in the quotes that the dialect asks for, or the text that stands for no value."""
+        if not value or "NULL" in value:
+            mark = self._dialect.null_text if value else self._dialect.missing_text
+            return mark if mark is not None else cell if self._is_minimal else _in_quotes(cell)
+        bare = self._is_minimal or (self._dialect.quoting == "nonnumeric" and "N" in value)
+        return cell if bare and cell not in self._marks else _in_quotes(cell)
 
     def _cell(self, value: AttributeValue) -> str:
         ((kind, raw),) = value.items()
@@ -80,13 +107,13 @@ class CSVFormat:
             return self._text(raw)
         if kind == "B":
             return self._text(base64_text(raw))
-        (text,) = _quoted([json_text(value)])
+        (text,) = self._quoted([json_text(value)])
         return text
 
     def _texts(self, texts: list[str]) -> list[str]:
         # Most columns need neither quotes nor guard: a few searches over all of them at once say so.
         whole = _BETWEEN + _BETWEEN.join(texts)
-        plain = not any(character in whole for character in ',"\n\r')
+        plain = not any(character in whole for character in (self._between, '"', "\n", "\r"))
         if plain and not (self._guard and any(_BETWEEN + start in whole for start in _FORMULA_STARTS)):
             return texts
         return [self._text(text) for text in texts]
@@ -94,16 +121,27 @@ class CSVFormat:
     def _text(self, text: str) -> str:
         if self._guard and text[:1] in _FORMULA_STARTS:
             text = f"'{text}"
-        return f'"{text.replace(_QUOTE, _DOUBLED)}"' if _QUOTED.search(text) else text
+        return f'"{text.replace(_QUOTE, _DOUBLED)}"' if self._special.search(text) else text
+
+    def _quoted(self, texts: list[str]) -> list[str]:
+        """JSON texts as cells. They have no line breaks, so that all of them can be treated as one."""
+        whole = "\n".join(texts)
+        if _QUOTE not in whole and self._between not in whole:
+            return texts
+        doubled = whole.replace(_QUOTE, _DOUBLED).split("\n")
+        return [f'"{text}"' if _QUOTE in text or self._between in text else text for text in doubled]
 
 
-def _quoted(texts: list[str]) -> list[str]:
-    """JSON texts as cells. They have no line breaks, so that all of them can be treated as one."""
-    whole = "\n".join(texts)
-    if _QUOTE not in whole and "," not in whole:
-        return texts
-    doubled = whole.replace(_QUOTE, _DOUBLED).split("\n")
-    return [f'"{text}"' if _QUOTE in text or "," in text else text for text in doubled]
+class TSVFormat(CSVFormat):
+    """CSV with a tab between the cells."""
+
+    extension = "tsv"
+    media_type = "text/tab-separated-values; charset=utf-8"
+
+
+def _in_quotes(cell: str) -> str:
+    """A cell in quotes, whether it needed them or not; one that did has them already, and no other begins with one."""
+    return cell if cell.startswith(_QUOTE) else f'"{cell}"'
 
 
 def _is_unicode(text: str) -> bool:

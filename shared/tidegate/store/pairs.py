@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,9 @@ from tidegate.errors import LostLeaseError
 from tidegate.model import JSONObject, Pair
 from tidegate.store.binding import InstantAttribute, MillisAttribute, conditional, translated
 
+LARGEST_COLUMNS = 8_000
+"""Bytes of a head's columns, packed. The row is written with each pass, and each KB of it costs as much as a write."""
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -34,12 +37,17 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last committed link of a chain. `memory` is None where nothing looks back, or nothing did yet."""
+    """The last committed link of a chain. `memory` is None where nothing looks back, or nothing did yet.
+
+    `columns` are the types of each table's columns as of the last window that had some (drift.py); None where they are
+    too many for the row, or an earlier version wrote it.
+    """
 
     end: datetime
     key: str
     sha256: str
     memory: Memory | None = None
+    columns: Mapping[str, Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,7 @@ class PairRow(Model):
     headSha256 = UnicodeAttribute(null=True)
     memoryKey = UnicodeAttribute(null=True)
     memorySha256 = UnicodeAttribute(null=True)
+    headColumns = BinaryAttribute(null=True, legacy_encoding=False)
     seal = BinaryAttribute(null=True, legacy_encoding=False)
     sealedBy = UnicodeAttribute(null=True)
     deliveries = JSONAttribute(null=True)
@@ -151,6 +160,8 @@ class PairRow(Model):
                 actions += [cls.memoryKey.remove(), cls.memorySha256.remove()]
             else:
                 actions += [cls.memoryKey.set(head.memory.key), cls.memorySha256.set(head.memory.sha256)]
+            columns = head.columns
+            actions.append(cls.headColumns.remove() if columns is None else cls.headColumns.set(pack(columns)))
         transaction.update(
             cls(lease.pair.key),
             actions=actions,
@@ -232,6 +243,7 @@ class PairRow(Model):
                             cls.headSha256,
                             cls.memoryKey,
                             cls.memorySha256,
+                            cls.headColumns,
                             cls.seal,
                             cls.sealedBy,
                             cls.deliveries,
@@ -245,7 +257,15 @@ def _head_of(row: PairRow) -> Head | None:
     if not row.headKey:
         return None
     memory = Memory(row.memoryKey, row.memorySha256) if row.memoryKey else None
-    return Head(row.headEnd, row.headKey, row.headSha256, memory)
+    columns = unpack(row.headColumns) if row.headColumns else None
+    return Head(row.headEnd, row.headKey, row.headSha256, memory, columns)
+
+
+def carried(
+    columns: Mapping[str, Mapping[str, str]] | None,
+) -> Mapping[str, Mapping[str, str]] | None:
+    """What a head carries of these columns: all of them, or None where they are too many."""
+    return columns if columns is not None and len(pack(columns)) <= LARGEST_COLUMNS else None
 
 
 def lost(lease: Lease) -> LostLeaseError:

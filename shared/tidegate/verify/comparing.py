@@ -53,7 +53,7 @@ class Comparing:
         identity = self._identity_of(link, comparison.source)
         wanted = frozenset(identity.columns) if identity else frozenset()
         lacking = any(
-            identity is None or not wanted <= link.columns.get(part.table, wanted)
+            identity is None or not wanted.issubset(link.columns.get(part.table, wanted))
             for part in link.parts
             if part.records
         )

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from tidegate.errors import FatalError
 from tidegate.links import Link, NamedPart
 from tidegate.model import Pair
-from tidegate.readback import Cells, ReadBack, read_back
+from tidegate.readback import Cells, ReadBack, RowText, read_back
 from tidegate.store.objects import Objects
 from tidegate.verify.report import Remark
 
@@ -26,7 +26,7 @@ def check_parts(objects: Objects, pair: Pair, link: Link, keep: Callable[[NamedP
         return Remark(code, pair, text, _AGAIN, window=link.window, key=key, repairable=repairable)
 
     for part in link.parts:
-        back = _read(objects, part, keep(part))
+        back = _read(objects, link, part, keep(part))
         if back is None:
             yield problem("PART_MISSING", part.key, f"The part {part.key}, {part.records} records, is gone.")
         elif (back.size, back.sha256) != (part.size, part.sha256):
@@ -46,10 +46,11 @@ def check_parts(objects: Objects, pair: Pair, link: Link, keep: Callable[[NamedP
         yield problem("FAILED_LIST_MISSING", link.failed_key, text)
 
 
-def _read(objects: Objects, part: NamedPart, keep: Keep | None) -> ReadBack | None:
+def _read(objects: Objects, link: Link, part: NamedPart, keep: Keep | None) -> ReadBack | None:
     names, sink = keep or ((), None)
     try:
-        return read_back(objects.get(part.key), part.key, names, sink)
+        text = RowText(link.dialect, link.columns.get(part.table, ()))
+        return read_back(objects.get(part.key), part.key, names, sink, text)
     except FatalError as error:
         if error.code != "NOT_FOUND":
             raise

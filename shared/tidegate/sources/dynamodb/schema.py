@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tidegate.awserrors import translated
 from tidegate.errors import FatalError, RetriableError
 from tidegate.model import Definition, SourceSpec
+from tidegate.paths import roots
 from tidegate.sources.dynamodb.times import TimeType, time_type_of
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _shown(definition: Definition, record_key: tuple[str, ...]) -> frozenset[str
 
 def _fetched(definition: Definition, keys: tuple[str, ...]) -> frozenset[str] | None:
     spec = definition.source
-    if not spec.projection and definition.columns is None:
+    if not spec.projection and (definition.columns is None or definition.unknown_columns != "ignore"):
         return None
     decides = (*keys, spec.partition_key, spec.time_key, *definition.table_by, *(spec.filter or ()))
     return frozenset((*spec.projection, *_column_roots(definition), *decides))
@@ -187,5 +188,5 @@ def _fetched(definition: Definition, keys: tuple[str, ...]) -> frozenset[str] | 
 
 def _column_roots(definition: Definition) -> list[str]:
     # A path may be an attribute whose own name has dots, or lead into a map: either may be what is meant.
-    paths = [column.path for column in definition.columns or ()]
-    return [*paths, *(path.partition(".")[0] for path in paths)]
+    paths = [column.path for column in definition.columns or () if column.path is not None]
+    return [name for path in paths for name in roots(path)]
