@@ -89,7 +89,7 @@ test: install $(VENV)/sam/.done  ## every test
 FULL ?=
 faults: install  ## crashes, races, bad calls, bad input on purpose, and what was survived (FULL=1: all of them)
 	@FULL=$(FULL) $(BIN)/python -m pytest -q -p no:randomly tests/faults
-	@$(if $(FULL),PYTHONPATH=tests $(BIN)/python -m faults.wire --full)
+
 
 AT ?=
 crash: install  ## one crash point of docs/faults.md alone: make crash AT="the tick:12:died after"

@@ -121,7 +121,7 @@ def try_file(tally: Tally, file: Path, data: bytes) -> None:
 
 
 def test_a_document_of_any_values_is_refused_or_stored_in_a_form_that_stays(record_property: Properties) -> None:
-    @tries(400, 40_000)
+    @tries(400, 10_000)
     @given(st.one_of(DOCUMENTS, DOCUMENTS, DOCUMENTS, json_values()))
     def run(document: object) -> None:
         try_document(tally, document)
@@ -137,7 +137,7 @@ def test_a_file_of_yaml_or_json_is_refused_with_a_reason_or_stored(tmp_path: Pat
     )
     bodies = DOCUMENTS.map(lambda document: written(json.loads(json.dumps(document, default=str)), ascii_only=True))
 
-    @tries(200, 20_000)
+    @tries(200, 5_000)
     @given(st.one_of(files, files, bodies, damaged(files)), st.sampled_from(["x.yaml", "x.json"]))
     def run(data: bytes, name: str) -> None:
         try_file(tally, tmp_path / name, data)

@@ -73,7 +73,7 @@ def try_file(tally: Tally, data: bytes, size: int) -> None:
 
 
 def test_a_file_of_any_lines_is_refused_or_its_keys_are_those_of_another_reader(record_property: Properties) -> None:
-    @tries(300, 40_000)
+    @tries(300, 10_000)
     @given(st.one_of(FILES, FILES, damaged(FILES), st.binary(max_size=200)), st.integers(1, 5000))
     def run(data: bytes, size: int) -> None:
         try_file(tally, data, size)
@@ -83,7 +83,7 @@ def test_a_file_of_any_lines_is_refused_or_its_keys_are_those_of_another_reader(
 
 
 def test_any_keys_that_a_command_writes_into_a_file_are_read_back(record_property: Properties) -> None:
-    @tries(300, 20_000)
+    @tries(300, 5_000)
     @given(st.lists(KEYS, max_size=6, unique=True))
     def run(keys: list[Key]) -> None:
         tally.inputs += 1

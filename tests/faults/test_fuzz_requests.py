@@ -103,7 +103,7 @@ def try_body(tally: Tally, body: bytes | str) -> None:
 
 
 def test_a_request_of_any_fields_is_refused_or_means_one_thing(record_property: Properties) -> None:
-    @tries(500, 60_000)
+    @tries(500, 15_000)
     @given(st.one_of(BODIES, BODIES, BODIES, json_values().map(lambda value: written(value, ascii_only=True))))
     def run(body: bytes) -> None:
         try_body(tally, body)
@@ -114,7 +114,7 @@ def test_a_request_of_any_fields_is_refused_or_means_one_thing(record_property: 
 
 
 def test_a_request_of_damaged_bytes_is_refused_or_means_one_thing(record_property: Properties) -> None:
-    @tries(400, 60_000)
+    @tries(400, 15_000)
     @given(damaged(BODIES) | damaged(st.just(b'{"exportType": "INSTANT", "tag": "a tag that may be cut"}')))
     def run(body: bytes) -> None:
         try_body(tally, body)
@@ -164,7 +164,7 @@ def test_messages_of_any_text_never_come_back_from_intake_and_none_is_lost(
     bodies = BODIES.map(lambda body: body.decode("utf-8", "replace"))
     texts = st.one_of(bodies, bodies, st.just('{"exportType": "INSTANT"}'), st.text(min_size=1))
 
-    @tries(30, 2_000)
+    @tries(30, 1_000)
     @given(st.lists(texts.filter(sendable), min_size=1, max_size=5))
     def run(bodies: list[str]) -> None:
         event = batch(*bodies)
@@ -201,7 +201,7 @@ def test_a_schedules_payload_of_any_fields_is_refused_or_a_request(record_proper
         {"schedule": TEXTS, "scheduledTime": INSTANTS, "exportType": FIELDS["exportType"]},
     )
 
-    @tries(200, 20_000)
+    @tries(200, 5_000)
     @given(payloads)
     def run(event: dict[str, Any]) -> None:
         tally.inputs += 1
@@ -228,7 +228,7 @@ def test_an_order_of_any_fields_is_refused_or_an_order(record_property: Properti
         | st.fixed_dictionaries({"retry": retry | json_values()}, optional={"more": json_values()})
     )  # fmt: skip
 
-    @tries(200, 20_000)
+    @tries(200, 5_000)
     @given(orders)
     def run(event: dict[str, Any]) -> None:
         tally.inputs += 1

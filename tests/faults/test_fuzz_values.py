@@ -108,7 +108,7 @@ def numbered(items: Sequence[Item]) -> list[Item]:
 def test_any_values_that_dynamodb_can_hold_read_back_the_same_from_every_format(record_property: Properties) -> None:
     items = st.lists(st.dictionaries(NAMES, VALUES, max_size=5), min_size=1, max_size=5)
 
-    @tries(160, 20_000)
+    @tries(160, 5_000)
     @given(st.sampled_from(DOCUMENTS), items, st.integers(0, 5))
     def run(document: dict[str, Any], items: list[Item], cut: int) -> None:
         tally.inputs += len(items)
