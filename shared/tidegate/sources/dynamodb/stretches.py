@@ -124,7 +124,7 @@ class StretchReader(Generic[SpanT]):
         readers: int = 4,
         lookahead: int = 6,
         pages_ahead: int = 3,
-        pages_in_all: int = 6,
+        pages_in_all: int = 5,
     ) -> None:
         self._stretches = list(stretches)
         self._read = read
