@@ -88,7 +88,7 @@ test: install $(VENV)/sam/.done  ## every test
 
 FULL ?=
 faults: install  ## crashes, races, bad calls, bad input on purpose, and what was survived (FULL=1: all of them)
-	@FULL=$(FULL) $(BIN)/python -m pytest -q -p no:randomly tests/faults
+	@FULL=$(FULL) $(BIN)/python -m pytest -q -p no:randomly $(if $(FULL),-o timeout=0) tests/faults
 
 
 AT ?=

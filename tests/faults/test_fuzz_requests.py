@@ -164,7 +164,7 @@ def test_messages_of_any_text_never_come_back_from_intake_and_none_is_lost(
     bodies = BODIES.map(lambda body: body.decode("utf-8", "replace"))
     texts = st.one_of(bodies, bodies, st.just('{"exportType": "INSTANT"}'), st.text(min_size=1))
 
-    @tries(30, 1_000)
+    @tries(30, 500)
     @given(st.lists(texts.filter(sendable), min_size=1, max_size=5))
     def run(bodies: list[str]) -> None:
         event = batch(*bodies)
