@@ -60,6 +60,35 @@ def test_every_destination_gets_all_parts_and_has_a_receipt_of_its_own(world: Wo
     assert world.keys("work/") == []
 
 
+def test_a_strict_row_limit_fails_before_any_destination_has_heard_of_it(
+    world: World, partners: Partners, faults: Faults
+) -> None:
+    put(world)
+    world.define("partner", destinations=[partners.bucket(), partners.sftp()], rowLimit=1, maxRecordsPerPart=1)
+    operation = run(world)
+    assert operation.error is not None
+    assert (operation.state, operation.error.code) == (State.FAILED, "ROW_LIMIT")
+    assert "at least 2 records, more than its rowLimit of 1." in operation.error.message
+    assert "Query" in faults.names(), "the source was asked: it is the records that are too many"
+    assert (partners.objects(), partners.files(), world.keys("")) == ({}, {}, [])
+    assert world.watermark("a", "partner") is None
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"rowLimit": 1, "rowLimitPolicy": "split"}, {"maxBytesPerPart": 1}],
+    ids=lambda limits: next(iter(limits)),
+)
+def test_what_is_cut_instead_arrives_as_several_files_everywhere(
+    world: World, partners: Partners, limits: dict[str, Any]
+) -> None:
+    put(world)
+    world.define("partner", destinations=[partners.bucket(), partners.sftp()], **limits)
+    assert run(world).state is State.SUCCEEDED
+    assert sorted(partners.files()) == PARTS
+    assert len(partners.objects()) == 3, "two parts and the manifest"
+
+
 def test_a_destination_that_is_down_holds_up_no_other_and_is_served_when_it_is_back(
     world: World, partners: Partners
 ) -> None:
