@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -228,6 +228,32 @@ def test_tables_have_their_names_in_the_names_of_files(world: World, partners: P
     world.define("partner", destinations=[partners.sftp()], tableBy=["kind"])
     run(world)
     assert sorted(partners.files()) == [f"partner_a_{WINDOW}_{table}_part-00001.jsonl" for table in ("x", "y%2F..")]
+
+
+def test_names_have_the_local_date_the_tag_and_a_number_over_all_tables(world: World, partners: Partners) -> None:
+    end = datetime(2025, 7, 1, 23, 30, tzinfo=UTC)
+    world.put_study("a")
+    for table in ("x", "y"):
+        world.put_records("a", [end - timedelta(hours=1)] * 2, kind={"S": table})
+    name = "{study}_{date:YYYY-MM-DD}_{tag}_{operationId}_{sequence}.{extension}"
+    places = [partners.sftp(fileName=name), partners.bucket(prefix="{end:YYYY/MM/DD}/{study}/{window}", timeZone="UTC")]
+    world.define("partner", destinations=places, tableBy=["kind"], maxRecordsPerPart=1, timeZone="Europe/London")
+    (operation,) = world.export(exportType="DAILY", endDateTime=rfc3339(end), export="partner", tag="month end")
+    assert operation.state is State.SUCCEEDED
+    begin = f"a_2025-07-02_month%20end_{operation.operation_id}_"
+    assert sorted(partners.files()) == [f"{begin}0000{number}.jsonl" for number in (1, 2, 3, 4)]
+    assert all(key.startswith("2025/07/01/a/2025") for key in partners.objects())
+
+
+def test_an_override_is_named_by_the_local_day_of_its_acceptance(world: World, partners: Partners) -> None:
+    world.put_study("a")
+    (record,) = world.put_records("a", [END])
+    world.stack.objects.put("ids.txt", record.encode())
+    name = "{study}_{date:YYYYMMDD_HHmm}_{start}_{window}_{sequence}"
+    world.define("partner", destinations=[partners.sftp(fileName=name, timeZone="Asia/Tokyo")])
+    (operation,) = world.export(recordIdS3Override="ids.txt", export="partner")
+    assert operation.state is State.SUCCEEDED
+    assert list(partners.files()) == [f"a_20260310_2100_none_override-{operation.operation_id}_00001"]
 
 
 def test_how_far_each_destination_is_can_be_seen_before_the_end_and_after(
