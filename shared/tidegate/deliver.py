@@ -249,17 +249,15 @@ class Deliveries:
 
 def _consignment(pair: Pair, seal: Seal) -> Consignment:
     _, _, _, date, window, _ = seal.manifest_key.split("/")
-    start, end = (seal.window.start, seal.window.end) if seal.window else (None, None)
     return Consignment(
         pair.export,
         pair.study,
         date.removeprefix("dt="),
         window,
         seal.operation_id,
-        start,
-        end,
-        end or ulid.instant_of(seal.operation_id),
-        json.loads(seal.manifest)["tag"],
+        bounds=seal.window,
+        at=seal.window.end if seal.window else ulid.instant_of(seal.operation_id),
+        tag=json.loads(seal.manifest)["tag"],
     )
 
 

@@ -26,6 +26,7 @@ from tidegate.destinations.naming import (
     with_suffix,
 )
 from tidegate.instants import compact
+from tidegate.model import Window
 from tidegate.naming import fields_of, fixed_part
 
 KEY = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
@@ -34,7 +35,7 @@ START, END = datetime(2026, 3, 9, 11, tzinfo=UTC), datetime(2026, 3, 10, 11, tzi
 
 
 def file(study: str = "a", table: str = "", window: str = WINDOW, **changes: Any) -> Outgoing:
-    about = {"start": START, "end": END, "at": END, **changes}
+    about = {"bounds": Window(START, END), "at": END, **changes}
     consignment = Consignment("default", study, "2026-03-10", window, OPERATION, **about)
     return outgoing(b"", path="part-00001.csv.gz", table=table, consignment=consignment, sequence=12)
 
@@ -65,7 +66,7 @@ def test_each_field_has_its_value() -> None:
 )
 def test_a_time_with_a_pattern_is_on_the_clock_of_the_zone(template: str, zone: str, expected: str) -> None:
     end = datetime(2026, 7, 1, 23, 30, tzinfo=UTC)
-    of_a_summer_night = file(start=end - timedelta(days=1), end=end, at=end)
+    of_a_summer_night = file(bounds=Window(end - timedelta(days=1), end), at=end)
     assert place(template, replace_date(of_a_summer_night, "2026-07-01"), zone) == expected
 
 
@@ -75,7 +76,7 @@ def replace_date(of: Outgoing, date: str) -> Outgoing:
 
 def test_an_override_has_the_day_of_its_acceptance_and_no_window() -> None:
     accepted = datetime(2026, 7, 1, 23, 30, tzinfo=UTC)
-    of_override = file(window=f"override={OPERATION}", start=None, end=None, at=accepted)
+    of_override = file(window=f"override={OPERATION}", bounds=None, at=accepted)
     assert place("{window}/{start}-{end:YYYY}/{date:YYYYMMDD}", of_override, "Europe/London") == (
         f"override-{OPERATION}/none-none/20260702"
     )
@@ -195,7 +196,9 @@ def files(
     number = draw(st.sampled_from([1, 1, 2, 100_001]))
     operation = ulid.derived(end, study, str(reexport))
     window = f"reexport={operation}" if reexport else f"{compact(END)}_{compact(end)}"
-    consignment = Consignment("e", study, "2026-03-10", window, operation, END, end, end, draw(st.sampled_from("ab")))
+    consignment = Consignment(
+        "e", study, "2026-03-10", window, operation, Window(END, end), end, draw(st.sampled_from("ab"))
+    )
     # The number that counts over all tables is of one table and part.
     sequence = number + 10 * len(table) + sum(map(ord, table)) * 1000 if is_part else None
     path = f"part-{number:05d}.csv" if is_part else "manifest.json"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from tidegate.model import NO_TAG, Finding, JSONObject
+from tidegate.model import NO_TAG, Finding, JSONObject, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +15,8 @@ class Consignment:
     """Whose files these are, for the names that they get: all of one sealed window.
 
     `window` is the last segment of the window's directory in the stack's bucket (`<start>_<end>`, `reexport=<id>`),
-    `date` the UTC day of its end. An override has no window, thus no `start` and `end`; its `date` is the day of its
-    acceptance, which was `at`. Else `at` is the end.
+    `date` the UTC day of its end, `bounds` its start and end. An override has no window and no bounds; its `date`
+    is the day of its acceptance, which was `at`. Else `at` is the end.
     """
 
     export: str
@@ -24,8 +24,7 @@ class Consignment:
     date: str
     window: str
     operation_id: str
-    start: datetime | None = None
-    end: datetime | None = None
+    bounds: Window | None = None
     at: datetime | None = None
     tag: str = NO_TAG
 

@@ -78,14 +78,15 @@ def _values(template: str, file: Outgoing, zone: str) -> dict[str, str]:
     name = file.path.rpartition("/")[2]
     stem = name.partition(".")[0]
     sent = file.consignment
-    times = {"start": sent.start, "end": sent.end, "date": sent.at}
+    start, end = (sent.bounds.start, sent.bounds.end) if sent.bounds else (None, None)
+    times = {"start": start, "end": end, "date": sent.at}
     values = {
         "export": _segment(sent.export),
         "study": _segment(sent.study),
         "table": _segment(file.table),
         "window": percent_encoded(sent.window.replace("=", "-")),
-        "start": _compact(sent.start),
-        "end": _compact(sent.end),
+        "start": _compact(start),
+        "end": _compact(end),
         "date": sent.date,
         "operationId": sent.operation_id,
         "tag": "no-tag" if sent.tag == NO_TAG else _segment(_tag(sent.tag)),
