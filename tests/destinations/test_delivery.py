@@ -142,6 +142,38 @@ def test_after_hours_without_progress_it_fails_and_a_redrive_sends_only_what_has
     assert world.watermark("a", "partner") == END
 
 
+@pytest.mark.parametrize(
+    "failing", [{"left", "right"}, {"S3-2", "right"}, {"right"}], ids=lambda names: "-".join(sorted(names))
+)
+def test_destinations_that_had_all_get_nothing_twice_when_those_that_failed_are_redriven(
+    world: World, partners: Partners, cli: Commands, failing: set[str]
+) -> None:
+    put(world)
+    boxes = {name: partners.server.inbox(f"{name}-{len(failing)}-{min(failing)}") for name in ("left", "right")}
+
+    def entries(failing: set[str]) -> list[dict[str, Any]]:
+        bucket = partners.bucket(**({"bucket": "not-there"} if "S3-2" in failing else {}))
+        keys = {name: [OTHER_KEY] if name in failing else [partners.server.host_key] for name in boxes}
+        return [bucket, *(partners.sftp(name=n, directory=str(boxes[n]), hostKeys=keys[n]) for n in boxes)]
+
+    define(world, *entries(failing))
+    operation = run(world)
+    assert operation.state is State.FAILED
+    told = {found["destination"]: found for found in cli.json("destinations", "show", operation.operation_id)}
+    assert {name for name, found in told.items() if found["outcome"] == "FAILED"} == failing
+    before = {path: path.stat() for box in boxes.values() for path in box.iterdir()}
+    assert {path.parent for path in before} == {box for name, box in boxes.items() if name not in failing}
+    define(world, *entries(set()))
+    cli.json("redrive", "delivery", operation.operation_id, "--yes", "--wait")
+    assert world.operation(operation.operation_id).state is State.SUCCEEDED
+    assert all(sorted(path.name for path in box.iterdir()) == PARTS for box in boxes.values())
+    after = {path: path.stat() for path in before}
+    assert {path: (s.st_ino, s.st_mtime_ns) for path, s in after.items()} == {
+        path: (s.st_ino, s.st_mtime_ns) for path, s in before.items()
+    }
+    assert len(partners.objects()) == 3, "two parts and the manifest, each written once"
+
+
 def test_a_wrong_host_key_fails_the_operation_at_once_but_after_the_others_are_served(
     world: World, partners: Partners, cli: Commands
 ) -> None:
