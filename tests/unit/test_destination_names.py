@@ -108,6 +108,7 @@ def test_no_directory_has_a_name_that_servers_keep_for_themselves(study: str, te
 
 def test_no_directory_leads_up_even_where_a_study_has_no_table() -> None:
     assert file_path("in/.{table}./x", None, file())[0] == "in/.%2E/x"
+    assert place("in/.{table}./x", file()) == "in/%2E%2E/x"
 
 
 def test_what_a_definition_says_literally_stays_as_it_is() -> None:
@@ -204,6 +205,12 @@ def files(
     path = f"part-{number:05d}.csv" if is_part else "manifest.json"
     made = outgoing(b"", path=path, table=table, consignment=consignment, sequence=sequence)
     return (study, window, path, table), made
+
+
+def test_a_long_name_of_several_values_gets_a_mark_unread_and_one_of_one_value_does_not() -> None:
+    study, table = "s" * 250, "t" * 150
+    assert "~" in place("{study}/{table}/{window}", file(study, table))
+    assert "~" not in place("{study}/{window}", file(study * 2))
 
 
 TEXTS = ["".join(letters) for size in (1, 2, 3) for letters in itertools.product("a-1", repeat=size)]

@@ -18,8 +18,10 @@ from tidegate.destinations.destination import Outgoing
 from tidegate.naming import SAMPLE, filled, tokens
 
 MANIFEST = "manifest.json"
-LONGEST_READ = 1000
-"""Characters of a name whose readings are looked for; a longer one counts as ambiguous."""
+LONGEST_READ = 400
+"""Characters of a name with several values of any length; a longer one counts as ambiguous, since to read it would take
+time in proportion to the product of their lengths."""
+_OF_ANY_LENGTH = {"study", "table", "tag"}
 _ANY = "[A-Za-z0-9._%-]"
 _COMPACT = r"\d{8}T\d{6}\.\d{3}Z"
 _SHAPES = {
@@ -80,10 +82,11 @@ def mark(template: str, values: Mapping[str, str], file: Outgoing, *, always: bo
     gets it in any case.
     """
     name = filled(template, values)
-    if not always and len(name) <= LONGEST_READ and _read_one_way(name, _language(template, values["export"], file)):
+    named = {inside for inside, is_field in tokens(template) if is_field}
+    readable = len(name) <= LONGEST_READ or len(named & _OF_ANY_LENGTH) < 2
+    if not always and readable and _read_one_way(name, _language(template, values["export"], file)):
         return ""
     sent = file.consignment
-    named = {inside for inside, is_field in tokens(template) if is_field}
     of_file = [file.path] if named & {"table", "file", "part", "sequence"} else []
     stands_for = json.dumps([sent.study, sent.window, sent.operation_id, *of_file])
     return f"~{hashlib.sha256(stands_for.encode()).hexdigest()[:16]}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from tidegate import dates
@@ -49,15 +50,13 @@ def file_path(directory: str, name: str | None, file: Outgoing, zone: str = "UTC
     told = _before_extension(made, mark(template, values, file), extension)
     if told == made and len(made.encode()) >= LONGEST_NAME - 2 and _CUT.search(made):
         told = _before_extension(made, mark(template, values, file, always=True), extension)
-    fixed = directory.split("/")
-    segments = [one if one in fixed else _directory(one) for one in filled(directory, values).split("/")]
-    return "/".join(segments), _unreserved(_limited(told, extension))
+    return _each(_directory, directory, values), _unreserved(_limited(told, extension))
 
 
 def place(template: str, file: Outgoing, zone: str = "UTC") -> str:
     """The prefix of a file's key in a bucket, without a slash at the end, so short that the key can be one."""
     values = _values(template, file, zone)
-    made = filled(template, values).rstrip("/") + mark(template, values, file)
+    made = _each(_segment_of_key, template, values).rstrip("/") + mark(template, values, file)
     room = LONGEST_KEY - len(f"/{file.path}".encode())
     return made if len(made.encode()) <= room else _cut(made, room, "~")
 
@@ -113,8 +112,7 @@ def _tag(tag: str) -> str:
 
 def _segment(value: str) -> str:
     """A value as a whole segment of a path may be: `.` and `..` would be directories."""
-    encoded = percent_encoded(value)
-    return encoded.replace(".", "%2E") if encoded in {".", ".."} else encoded
+    return _segment_of_key(percent_encoded(value))
 
 
 def _extension(file: Outgoing) -> str:
@@ -135,6 +133,16 @@ def _limited(name: str, extension: str) -> str:
     if len(name.encode()) <= LONGEST_NAME:
         return name
     return _cut(name, LONGEST_NAME - len(extension) - 1, "-") + f".{extension}"
+
+
+def _each(made_safe: Callable[[str], str], template: str, values: Mapping[str, str]) -> str:
+    """The template filled, each segment made safe unless the definition says it literally."""
+    fixed = template.split("/")
+    return "/".join(one if one in fixed else made_safe(one) for one in filled(template, values).split("/"))
+
+
+def _segment_of_key(segment: str) -> str:
+    return segment.replace(".", "%2E") if segment in {".", ".."} else segment
 
 
 def _directory(segment: str) -> str:
