@@ -45,10 +45,11 @@ def demo(
 ) -> None:
     """Put sample records in, export them, and once more: the second time only what is new."""
     with _told():
-        from tidegate_local import delivery_demo  # noqa: PLC0415  # as above
-        from tidegate_local.demo import run  # noqa: PLC0415  # as above
-
-        (delivery_demo.run if delivery else run)()
+        if delivery:
+            from tidegate_local.delivery_demo import run  # noqa: PLC0415  # as above
+        else:
+            from tidegate_local.demo import run  # noqa: PLC0415  # as above
+        run()
 
 
 @contextmanager
