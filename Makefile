@@ -79,6 +79,10 @@ install: $(VENV)/.done $(VENV)/ministack/.done $(NATIVE)/libtranscode.so  ## the
 demo: install  ## sample records in, files out, twice, on an AWS inside this machine
 	@$(BIN)/tidegate local demo
 
+.PHONY: demo-delivery
+demo-delivery: install  ## one export to another bucket and by SFTP, twice, on an AWS inside this machine
+	@$(BIN)/tidegate local demo --delivery
+
 .PHONY: bench
 bench: install  ## what an export costs, next to other tools (QUICK=1: under 3 minutes, FULL=1: an hour)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(FULL),--full)

@@ -19,8 +19,7 @@ from pydantic import (
 
 from tidegate.dates import check_pattern
 from tidegate.definition import FACTS, TIME_FACTS
-from tidegate.source_schema import Strict, unique
-from tidegate.zones import zone
+from tidegate.source_schema import Strict, ZoneName, unique
 
 _ORIGINS = ("from", "value", "request")
 LONGEST_VALUE = 1024
@@ -31,11 +30,6 @@ def _path(value: str) -> str:
     if not all(value.split(".")):
         raise ValueError("must be attribute names joined by dots, like answers.q1 or visits[0].site")
     return value
-
-
-def time_zone(value: str) -> str:
-    """The name of a zone, where it is one. Raises ValueError with a reason for people."""
-    return zone(value).key
 
 
 def _constant(value: object) -> object:
@@ -61,7 +55,6 @@ def _without_tag(value: object) -> str:
 
 AttributePath = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_path)]
 ColumnName = Annotated[str, Field(min_length=1, max_length=1024)]
-ZoneName = Annotated[str, AfterValidator(time_zone)]
 DatePattern = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(check_pattern)]
 
 

@@ -82,7 +82,7 @@ def from_document(document: JSONObject, version: int) -> Definition:
         table_by=tuple(given.get("tableBy", ())),
         columns=None if columns is None else tuple(_column(column, source, given["timeZone"]) for column in columns),
         format=_format(given.get("format", {})),
-        destinations=destinations(given.get("destinations", ({"type": "S3"},))),
+        destinations=destinations(given.get("destinations", ({"type": "S3"},)), given["timeZone"]),
         time_zone=given["timeZone"],
         settle_seconds=given["settleSeconds"],
         lookback_seconds=given["lookbackSeconds"],
@@ -99,8 +99,10 @@ def from_document(document: JSONObject, version: int) -> Definition:
     )
 
 
-def destinations(documents: Sequence[JSONObject]) -> tuple[JSONObject, ...]:
+def destinations(documents: Sequence[JSONObject], time_zone: str = DEFAULTS["timeZone"]) -> tuple[JSONObject, ...]:
     """The entries of an export's destinations, each with name and defaults; the own bucket is always the first.
+
+    `time_zone` is the export's; an entry that has none of its own gets it, unless it is the default.
 
     A name that is not given is the type, with a number from the second of that type on: SFTP, SFTP-2. The own bucket
     counts as the first of type S3 whether it is listed or not, because it has the parts in any case.
@@ -116,7 +118,8 @@ def destinations(documents: Sequence[JSONObject]) -> tuple[JSONObject, ...]:
         kind = given["type"]
         counted[kind] = counted.get(kind, 0) + 1
         name = kind if counted[kind] == 1 else f"{kind}-{counted[kind]}"
-        others.append({"name": name, **DESTINATION_DEFAULTS.get(kind, {}), **given})
+        zone = {} if time_zone == DEFAULTS["timeZone"] else {"timeZone": time_zone}
+        others.append({"name": name, **DESTINATION_DEFAULTS.get(kind, {}), **zone, **given})
     return (own, *others)
 
 

@@ -18,7 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from tidegate.column_schema import AnyColumn, ZoneName, distinct_columns
+from tidegate.column_schema import AnyColumn, distinct_columns
 from tidegate.column_schema import normalised as normalised_column
 from tidegate.definition import DEFAULTS, MAX_FAILED_DEFAULTS, destinations
 from tidegate.destination_schema import (
@@ -32,7 +32,7 @@ from tidegate.format_schema import Format
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.message import EXPORT_ID_PATTERN, INSTANT_PATTERN, StudyId, published_schema
 from tidegate.rejection import checked, rejected, shown
-from tidegate.source_schema import AnySource, AttributeName, Strict, list_or_text, unique
+from tidegate.source_schema import AnySource, AttributeName, Strict, ZoneName, list_or_text, unique
 
 BUILT_IN_SOURCES = ("dynamodb", "sample")
 _WHAT = "definition"

@@ -6,18 +6,20 @@ when somebody redrives the delivery.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from tidegate.definition import destinations, is_own_bucket
+from tidegate import ulid
+from tidegate.definition import DEFAULTS, destinations, is_own_bucket
 from tidegate.destinations import Consignment, Destination, Outgoing
 from tidegate.errors import FatalError, RetriableError, TidegateError
 from tidegate.instants import rfc3339
 from tidegate.job import Budget
-from tidegate.model import DEFAULT_EXPORT, Failure, JSONObject
+from tidegate.model import DEFAULT_EXPORT, Failure, JSONObject, Pair
 from tidegate.seal import Seal
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
@@ -212,13 +214,12 @@ class Deliveries:
     def _files(self, entry: JSONObject) -> Iterator[Outgoing]:
         seal = self._seal
         directory = seal.manifest_key.rpartition("/")[0] + "/"
-        _, _, _, date, window, _ = seal.manifest_key.split("/")
-        pair = self._lease.pair
-        consignment = Consignment(pair.export, pair.study, date.removeprefix("dt="), window, seal.operation_id)
-        for part in seal.parts:
+        consignment = _consignment(self._lease.pair, seal)
+        for number, part in enumerate(seal.parts, 1):
             path = part.key.removeprefix(directory)
             read = partial(self._places.objects.read_from, part.key)
-            yield Outgoing(consignment, part.key, path, part.table, part.size, part.sha256, seal.media_type, read)
+            about = (part.table, part.size, part.sha256, seal.media_type)
+            yield Outgoing(consignment, part.key, path, *about, read, number)
         if entry.get("manifest"):
             text = seal.manifest.encode()
             path, key, sha256 = seal.manifest_key.removeprefix(directory), seal.manifest_key, seal.manifest_sha256
@@ -244,6 +245,20 @@ class Deliveries:
             message = f"{len(waiting)} of {len(self._reached)} further destinations lack files. {message}"
         kind = RetriableError if later else FatalError
         return kind(message, code=first["code"], remedy=first["remedy"])
+
+
+def _consignment(pair: Pair, seal: Seal) -> Consignment:
+    _, _, _, date, window, _ = seal.manifest_key.split("/")
+    return Consignment(
+        pair.export,
+        pair.study,
+        date.removeprefix("dt="),
+        window,
+        seal.operation_id,
+        bounds=seal.window,
+        at=seal.window.end if seal.window else ulid.instant_of(seal.operation_id),
+        tag=json.loads(seal.manifest)["tag"],
+    )
 
 
 def outcomes(seal: Seal, stored: JSONObject) -> list[JSONObject]:
@@ -273,7 +288,8 @@ def current_destinations(ledger: Ledger, export: str) -> Mapping[str, JSONObject
     document = template if newest is None else newest[1]
     if not document:
         return {}
-    return {entry["name"]: entry for entry in destinations(document.get("destinations") or ())}
+    zone = document.get("timeZone") or DEFAULTS["timeZone"]
+    return {entry["name"]: entry for entry in destinations(document.get("destinations") or (), zone)}
 
 
 def _slices(data: bytes, offset: int, size: int) -> Iterator[bytes]:

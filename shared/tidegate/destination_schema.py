@@ -11,11 +11,14 @@ from tidegate import naming
 from tidegate.definition import DESTINATION_DEFAULTS, destinations
 from tidegate.hostkeys import pinned
 from tidegate.rejection import shown
-from tidegate.source_schema import Strict, unique
+from tidegate.source_schema import Strict, ZoneName, unique
 
 MOST_DESTINATIONS = 10
 _DEFAULTS = DESTINATION_DEFAULTS
-_ALWAYS = {"study": ({"study"},), "window": ({"window"}, {"operationId"})}
+_WINDOW = {"study": ("study", "operationId"), "window": ("window", "operationId")}
+"""What a template must name, and what will do for it: an operation is of one study and one window."""
+_PART = {**_WINDOW, "part": ("part", "file", "sequence")}
+_TABLE = {"table": ("table", "sequence")}
 
 
 def _pinned(text: str) -> str:
@@ -35,21 +38,21 @@ def _file_name(text: str) -> str:
 
 
 def _prefix(text: str) -> str:
-    _complain(_missing(naming.fields_of(text), _ALWAYS), "another window's files would be overwritten")
+    missing = _missing(naming.fields_of(text), _WINDOW)
+    if missing:
+        raise ValueError(f"must name {missing}, else another window's files would be overwritten")
     return text
 
 
-def _missing(fields: Sequence[str], wanted: Mapping[str, Sequence[set[str]]]) -> list[str]:
-    return [name for name, any_of in wanted.items() if not any(each <= set(fields) for each in any_of)]
-
-
-def _complain(missing: Sequence[str], because: str) -> None:
-    if missing:
-        raise ValueError(f"must name {' and '.join(f'{{{name}}}' for name in missing)}, else {because}")
+def _missing(fields: Sequence[str], wanted: Mapping[str, Sequence[str]]) -> str:
+    """Which of what is wanted the fields lack, in words; empty where there is nothing."""
+    lacking = [any_of for any_of in wanted.values() if not set(any_of) & set(fields)]
+    return " and ".join(" or ".join(f"{{{name}}}" for name in any_of) for any_of in lacking)
 
 
 Name = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Text = Annotated[str, Field(min_length=1, max_length=1024)]
+_NAMES_ZONE = "IANA zone of the times in names that have a pattern. Default: the export's."
 
 
 class S3Destination(Strict):
@@ -77,6 +80,7 @@ class S3Destination(Strict):
         default=None, alias="bucketOwner", description="Account that must own the bucket, else nothing is written."
     )
     manifest: bool | None = Field(default=None, description="Send the manifest too, last. Default: true.")
+    time_zone: ZoneName | None = Field(default=None, alias="timeZone", description=_NAMES_ZONE)
 
 
 class SFTPDestination(Strict):
@@ -114,6 +118,7 @@ class SFTPDestination(Strict):
         default=_DEFAULTS["SFTP"]["createDirectories"], alias="createDirectories", description="Make what is missing."
     )
     manifest: bool = Field(default=_DEFAULTS["SFTP"]["manifest"], description="Send the manifest too, last.")
+    time_zone: ZoneName | None = Field(default=None, alias="timeZone", description=_NAMES_ZONE)
 
 
 def _form(value: Any) -> str:
@@ -141,14 +146,12 @@ def distinct_destinations(entries: list[S3Destination | SFTPDestination]) -> lis
 
 def check_tables(entries: Sequence[S3Destination | SFTPDestination], *, tables: bool) -> None:
     """Raise ValueError where two files of one export would get one name."""
-    wanted = {**_ALWAYS, "part": ({"part"}, {"file"}), **({"table": ({"table"},)} if tables else {})}
+    wanted = {**_PART, **(_TABLE if tables else {})}
     for entry in entries:
         if isinstance(entry, SFTPDestination) and entry.file_name is not None:
-            fields = naming.fields_of(entry.directory) + naming.fields_of(entry.file_name)
-            missing = _missing(fields, wanted)
+            missing = _missing(naming.fields_of(entry.directory) + naming.fields_of(entry.file_name), wanted)
             if missing:
-                names = " and ".join(f"{{{name}}}" for name in missing)
                 raise ValueError(
-                    f"directory and fileName of {shown(entry.name or 'SFTP')} must name {names}, else two files would"
+                    f"directory and fileName of {shown(entry.name or 'SFTP')} must name {missing}, else two files would"
                     " have one name"
                 )

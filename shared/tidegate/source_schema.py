@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 
 from tidegate.definition import SOURCE_DEFAULTS
 from tidegate.rejection import shown
+from tidegate.zones import zone
 
 _SECRET = re.compile(
     r"(password|passwd|passphrase|secret|token|credentials?|(access|api|private|secret)[_-]?key)$", re.IGNORECASE
@@ -85,6 +86,14 @@ Values = Annotated[
     PlainValidator(_allowed_values),
     WithJsonSchema({"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR, "minItems": 1}]}),
 ]
+
+
+def _zone_name(value: str) -> str:
+    return zone(value).key
+
+
+ZoneName = Annotated[str, AfterValidator(_zone_name)]
+"""An IANA time zone."""
 
 
 class Strict(BaseModel):

@@ -10,7 +10,7 @@ import hashlib
 import re
 from datetime import datetime
 
-from tidegate.instants import to_millis
+from tidegate.instants import from_millis, to_millis
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID = re.compile(rf"[{_CROCKFORD}]{{26}}")
@@ -26,6 +26,14 @@ def derived(at: datetime, *names: str) -> str:
     """The ULID of an instant and some names: always the same for the same ones."""
     digest = hashlib.sha256("\x00".join(names).encode()).digest()
     return encode(to_millis(at), digest[:10])
+
+
+def instant_of(text: str) -> datetime:
+    """The instant that a ULID was made for, to the millisecond."""
+    millis = 0
+    for character in text[:10]:
+        millis = millis << 5 | _CROCKFORD.index(character)
+    return from_millis(millis)
 
 
 def is_ulid(text: str) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks import plots, ratios, report
 from benchmarks.cold_start import started
@@ -45,6 +46,8 @@ def measured(bench: Bench, scale: Scale, results: Results) -> None:
         arguments = ["benchmarks.parallel_reading", endpoint, str(scale.pages * PAGE_RECORDS), *map(str, READERS)]
         results.readers = _printed(bench, arguments)
     _say("readers in parallel: measured")
+    results.sftp = _printed(bench, ["benchmarks.sftp", str(scale.rounds), str(scale.megabytes)])
+    _say("SFTP: measured")
     results.accepting = _printed(bench, ["benchmarks.accepting", *map(str, scale.studies)])
     _say("AWS calls and acceptance: measured")
     results.starts = [one for name in scale.functions for one in started(name, bench.folder, scale.starts)]
@@ -64,14 +67,14 @@ def _grown(bench: Bench, scale: Scale, proof: Cost) -> Iterable[Grown]:
         yield Grown(size, cost)
 
 
-def _printed(bench: Bench, module: Sequence[str]) -> dict[str, float]:
+def _printed(bench: Bench, module: Sequence[str]) -> dict[str, Any]:
     """What a module of ours prints as JSON, run in a process of its own."""
     command = [sys.executable, "-m", *module]
     environment = {**process_environment(bench.folder), **bench.environment()}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if run.returncode:
         raise CrashedError(f"{module[0]} ended with {run.returncode}:\n{run.stderr[-2000:]}")
-    found: dict[str, float] = json.loads(run.stdout)
+    found: dict[str, Any] = json.loads(run.stdout)
     return found
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchmarks import prices, ratios
+from benchmarks import prices, ratios, sftp
 from benchmarks.ratios import Spread
 from benchmarks.records import RECORD_BYTES
 from benchmarks.results import Results
 from benchmarks.ways import BASELINE, LIMIT_CSV, LIMIT_JSONL, WAYS, Way
 
 MEBIBYTE = 1 << 20
+_WHERE = {"near": "on loopback", "far": f"a round trip of {sftp.ROUND_TRIP_MILLIS} ms"}
 
 
 def markdown(results: Results) -> str:
     """The whole report."""
-    sections = (_head, _comparison, _goals, _growth, _readers, _calls, _acceptance, _starts, _costs)
+    sections = (_head, _comparison, _goals, _growth, _readers, _sftp, _calls, _acceptance, _starts, _costs)
     return "\n".join(line for section in sections for line in section(results)) + "\n"
 
 
@@ -88,6 +89,11 @@ def _goals(results: Results) -> Iterator[str]:
     if len(results.readers) > 1:
         faster = results.readers["1"] / results.readers["4"]
         rows.append(("4 readers against 1, pages 60 ms away", "3", f"{faster:.1f}", _met(faster >= 3)))
+    for where, wanted in (("near", 1.1), ("far", 0.9)):
+        if where in results.sftp:
+            found = _times(results.sftp[where], sftp.OPENSSH)
+            what = f"SFTP against OpenSSH's client, {_WHERE[where]}"
+            rows.append((what, f"{wanted}", _spread(found), _met(found.median >= wanted)))
     for start in results.starts:
         if start.bytecode:
             met = _met(start.ratio <= 1.5)
@@ -118,6 +124,31 @@ def _readers(results: Results) -> Iterator[str]:
     yield ""
     rows = [(number, f"{seconds:.2f}") for number, seconds in results.readers.items()]
     yield from _table(("readers", "seconds"), rows)
+
+
+def _sftp(results: Results) -> Iterator[str]:
+    if not results.sftp:
+        return
+    yield "## SFTP: a file to an OpenSSH server"
+    yield ""
+    if "missing" in results.sftp:
+        yield f"Not measured: {results.sftp['missing']}"
+        yield ""
+        return
+    yield f"{results.sftp['megabytes']} MiB of random bytes, connecting and logging in included; medians of"
+    yield f"{len(results.sftp['near'])} rounds. In brackets the lowest and highest."
+    yield ""
+    rows = []
+    for where, rounds in ((where, results.sftp[where]) for where in _WHERE):
+        for way in (sftp.OURS, sftp.OPENSSH, sftp.LOOP):
+            speed = Spread.of([one[way] for one in rounds])
+            times = "" if way == sftp.OURS else _spread(_times(rounds, way))
+            rows.append((_WHERE[where], f"**{way}**" if way == sftp.OURS else way, f"{speed.median:.1f}", times))
+    yield from _table(("where", "way", "MB/s", "Tidegate is times that"), rows)
+
+
+def _times(rounds: Sequence[Mapping[str, float]], other: str) -> Spread:
+    return Spread.of([one[sftp.OURS] / one[other] for one in rounds])
 
 
 def _calls(results: Results) -> Iterator[str]:

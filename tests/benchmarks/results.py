@@ -69,6 +69,7 @@ class Results:
     starts: Sequence[Started] = ()
     readers: Mapping[str, float] = field(default_factory=dict)
     reading: str = ""
+    sftp: Mapping[str, Any] = field(default_factory=dict)
 
     def ran(self, name: str) -> bool:
         """Whether the rounds have this way."""

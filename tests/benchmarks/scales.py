@@ -19,7 +19,8 @@ class Scale:
     """How much is measured, and where the report goes.
 
     A run takes about `cpu_seconds`; that of a fast way exports `many` records at least. A size of the `growth` curve
-    that would take longer than `patience` seconds is left out. `pages` are read by each number of readers.
+    that would take longer than `patience` seconds is left out. `pages` are read by each number of readers. A file of
+    `megabytes` goes to an SFTP server.
     """
 
     command: str
@@ -32,6 +33,7 @@ class Scale:
     functions: Sequence[str]
     starts: int
     pages: int
+    megabytes: int
     report: Path
 
 
@@ -46,6 +48,7 @@ QUICK: Final = Scale(
     functions=("worker",),
     starts=3,
     pages=24,
+    megabytes=32,
     report=PROJECT / ".bench",
 )
 USUAL: Final = Scale(
@@ -59,6 +62,7 @@ USUAL: Final = Scale(
     functions=FUNCTIONS,
     starts=11,
     pages=60,
+    megabytes=128,
     report=PROJECT / "docs/benchmarks",
 )
 FULL: Final = replace(

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks import plots, prices, ratios, report
+from benchmarks import plots, prices, ratios, report, sftp
 from benchmarks.measure import Cost
 from benchmarks.ratios import Spread
 from benchmarks.results import Grown, Machine, Results
@@ -80,6 +80,22 @@ def test_memory_is_a_goal_that_can_be_missed() -> None:
     found = results()
     found.growth = [Grown(20_000, cost(20_000, 1.0, 50 << 20)), Grown(10**6, cost(10**6, 9.0, 55 << 20))]
     assert "| peak of 1,000,000 records above that of 20,000, MiB | 4 | 5.0 | no |" in report.markdown(found)
+
+
+def test_sftp_is_compared_round_by_round_and_each_place_has_its_goal() -> None:
+    found = results()
+    near = [{sftp.OURS: speed, sftp.OPENSSH: 10.0, sftp.LOOP: 1.0} for speed in (10.0, 12.0, 30.0)]
+    found.sftp = {"megabytes": 8, "near": near, "far": [{sftp.OURS: 4.0, sftp.OPENSSH: 5.0, sftp.LOOP: 0.1}]}
+    text = report.markdown(found)
+    assert "| SFTP against OpenSSH's client, on loopback | 1.1 | 1.20 (1.00 to 3.0) | yes |" in text
+    assert "| SFTP against OpenSSH's client, a round trip of 20 ms | 0.9 | 0.80 (0.80 to 0.80) | no |" in text
+    assert "| a round trip of 20 ms | paramiko, write() in a loop | 0.1 | 40.0 (40.0 to 40.0) |" in text
+
+
+def test_sftp_is_told_of_where_it_could_not_be_measured() -> None:
+    found = results()
+    found.sftp = {"missing": "there is no server"}
+    assert "Not measured: there is no server" in report.markdown(found)
 
 
 def test_bars_are_as_long_as_their_values_and_their_labels_are_escaped() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -60,6 +60,35 @@ def test_every_destination_gets_all_parts_and_has_a_receipt_of_its_own(world: Wo
     assert world.keys("work/") == []
 
 
+def test_a_strict_row_limit_fails_before_any_destination_has_heard_of_it(
+    world: World, partners: Partners, faults: Faults
+) -> None:
+    put(world)
+    world.define("partner", destinations=[partners.bucket(), partners.sftp()], rowLimit=1, maxRecordsPerPart=1)
+    operation = run(world)
+    assert operation.error is not None
+    assert (operation.state, operation.error.code) == (State.FAILED, "ROW_LIMIT")
+    assert "at least 2 records, more than its rowLimit of 1." in operation.error.message
+    assert "Query" in faults.names(), "the source was asked: it is the records that are too many"
+    assert (partners.objects(), partners.files(), world.keys("")) == ({}, {}, [])
+    assert world.watermark("a", "partner") is None
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"rowLimit": 1, "rowLimitPolicy": "split"}, {"maxBytesPerPart": 1}],
+    ids=lambda limits: next(iter(limits)),
+)
+def test_what_is_cut_instead_arrives_as_several_files_everywhere(
+    world: World, partners: Partners, limits: dict[str, Any]
+) -> None:
+    put(world)
+    world.define("partner", destinations=[partners.bucket(), partners.sftp()], **limits)
+    assert run(world).state is State.SUCCEEDED
+    assert sorted(partners.files()) == PARTS
+    assert len(partners.objects()) == 3, "two parts and the manifest"
+
+
 def test_a_destination_that_is_down_holds_up_no_other_and_is_served_when_it_is_back(
     world: World, partners: Partners
 ) -> None:
@@ -111,6 +140,38 @@ def test_after_hours_without_progress_it_fails_and_a_redrive_sends_only_what_has
     assert partners.objects() == before
     assert sorted(partners.files()) == PARTS
     assert world.watermark("a", "partner") == END
+
+
+@pytest.mark.parametrize(
+    "failing", [{"left", "right"}, {"S3-2", "right"}, {"right"}], ids=lambda names: "-".join(sorted(names))
+)
+def test_destinations_that_had_all_get_nothing_twice_when_those_that_failed_are_redriven(
+    world: World, partners: Partners, cli: Commands, failing: set[str]
+) -> None:
+    put(world)
+    boxes = {name: partners.server.inbox(f"{name}-{len(failing)}-{min(failing)}") for name in ("left", "right")}
+
+    def entries(failing: set[str]) -> list[dict[str, Any]]:
+        bucket = partners.bucket(**({"bucket": "not-there"} if "S3-2" in failing else {}))
+        keys = {name: [OTHER_KEY] if name in failing else [partners.server.host_key] for name in boxes}
+        return [bucket, *(partners.sftp(name=n, directory=str(boxes[n]), hostKeys=keys[n]) for n in boxes)]
+
+    define(world, *entries(failing))
+    operation = run(world)
+    assert operation.state is State.FAILED
+    told = {found["destination"]: found for found in cli.json("destinations", "show", operation.operation_id)}
+    assert {name for name, found in told.items() if found["outcome"] == "FAILED"} == failing
+    before = {path: path.stat() for box in boxes.values() for path in box.iterdir()}
+    assert {path.parent for path in before} == {box for name, box in boxes.items() if name not in failing}
+    define(world, *entries(set()))
+    cli.json("redrive", "delivery", operation.operation_id, "--yes", "--wait")
+    assert world.operation(operation.operation_id).state is State.SUCCEEDED
+    assert all(sorted(path.name for path in box.iterdir()) == PARTS for box in boxes.values())
+    after = {path: path.stat() for path in before}
+    assert {path: (s.st_ino, s.st_mtime_ns) for path, s in after.items()} == {
+        path: (s.st_ino, s.st_mtime_ns) for path, s in before.items()
+    }
+    assert len(partners.objects()) == 3, "two parts and the manifest, each written once"
 
 
 def test_a_wrong_host_key_fails_the_operation_at_once_but_after_the_others_are_served(
@@ -199,6 +260,32 @@ def test_tables_have_their_names_in_the_names_of_files(world: World, partners: P
     world.define("partner", destinations=[partners.sftp()], tableBy=["kind"])
     run(world)
     assert sorted(partners.files()) == [f"partner_a_{WINDOW}_{table}_part-00001.jsonl" for table in ("x", "y%2F..")]
+
+
+def test_names_have_the_local_date_the_tag_and_a_number_over_all_tables(world: World, partners: Partners) -> None:
+    end = datetime(2025, 7, 1, 23, 30, tzinfo=UTC)
+    world.put_study("a")
+    for table in ("x", "y"):
+        world.put_records("a", [end - timedelta(hours=1)] * 2, kind={"S": table})
+    name = "{study}_{date:YYYY-MM-DD}_{tag}_{operationId}_{sequence}.{extension}"
+    places = [partners.sftp(fileName=name), partners.bucket(prefix="{end:YYYY/MM/DD}/{study}/{window}", timeZone="UTC")]
+    world.define("partner", destinations=places, tableBy=["kind"], maxRecordsPerPart=1, timeZone="Europe/London")
+    (operation,) = world.export(exportType="DAILY", endDateTime=rfc3339(end), export="partner", tag="month end")
+    assert operation.state is State.SUCCEEDED
+    begin = f"a_2025-07-02_month%20end_{operation.operation_id}_"
+    assert sorted(partners.files()) == [f"{begin}0000{number}.jsonl" for number in (1, 2, 3, 4)]
+    assert all(key.startswith("2025/07/01/a/2025") for key in partners.objects())
+
+
+def test_an_override_is_named_by_the_local_day_of_its_acceptance(world: World, partners: Partners) -> None:
+    world.put_study("a")
+    (record,) = world.put_records("a", [END])
+    world.stack.objects.put("ids.txt", record.encode())
+    name = "{study}_{date:YYYYMMDD_HHmm}_{start}_{window}_{sequence}"
+    world.define("partner", destinations=[partners.sftp(fileName=name, timeZone="Asia/Tokyo")])
+    (operation,) = world.export(recordIdS3Override="ids.txt", export="partner")
+    assert operation.state is State.SUCCEEDED
+    assert list(partners.files()) == [f"a_20260310_2100_none_override-{operation.operation_id}_00001"]
 
 
 def test_how_far_each_destination_is_can_be_seen_before_the_end_and_after(

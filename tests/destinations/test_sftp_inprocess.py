@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from destinations import inprocess
-from destinations.inprocess import PASSWORD
 from destinations.samples import NAME, deliver, outgoing, sftp
 from tidegate.errors import FatalError, RetriableError
+from tidegate_local import delivery_demo
+from tidegate_local import sftp_in_process as inprocess
+from tidegate_local.sftp_in_process import PASSWORD
 
 DATA = os.urandom(40_000)
 """Less than 64 KB: paramiko's server hashes no more than that rightly."""
@@ -48,3 +49,10 @@ def test_a_secret_of_another_shape_is_final_and_says_what_it_should_be(tmp_path:
     with inprocess.serving(tmp_path) as server, pytest.raises(FatalError, match="privateKey") as caught:
         deliver(sftp(server, secret or {"passphrase": "x"}), outgoing(DATA))
     assert caught.value.code == "BAD_SECRET"
+
+
+def test_the_demo_has_a_server_where_opensshs_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate_local.sshd.SSHD", "/nowhere/sshd")
+    with delivery_demo.sftp_server() as server:
+        deliver(sftp(server, server.secret), outgoing(DATA))
+        assert (server.inbox() / NAME).read_bytes() == DATA

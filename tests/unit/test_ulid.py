@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.ulid import derived, encode
+from tidegate.instants import to_millis
+from tidegate.ulid import derived, encode, instant_of
 
 ALPHABET = set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+LATEST = 253_402_300_800_000
+"""The first millisecond of the year 10000, which no datetime has."""
 AT = datetime(2026, 3, 10, tzinfo=UTC)
 
 
@@ -24,6 +27,7 @@ def test_ids_sort_by_time(one: int, other: int, randomness: bytes) -> None:
     first, second = encode(one, randomness), encode(other, randomness)
     assert len(first) == 26
     assert set(first) <= ALPHABET
+    assert to_millis(instant_of(encode(one % LATEST, randomness))) == one % LATEST
     assert (first < second) is (one < other)
 
 

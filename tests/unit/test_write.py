@@ -158,6 +158,17 @@ def test_a_hundred_thousand_records_are_one_file_and_one_more_is_refused(kind: s
         parts.add([*records, plain_record(8)])
 
 
+def test_a_strict_row_limit_is_counted_on_by_another_process() -> None:
+    records = [plain_record(n) for n in range(11)]
+    store, chosen = MemoryStore(), definition(rowLimit=10)
+    first = writer(store, rowLimit=10)
+    first.add(records[:6])
+    second = PartWriter(chosen, "exports/x/", "work/2/", store, ("id",), first.state())
+    second.add(records[6:10])
+    with pytest.raises(FatalError, match=r"at least 11 records, more than its rowLimit of 10\."):
+        second.add(records[10:])
+
+
 def test_a_splitting_row_limit_cuts_instead() -> None:
     records = [plain_record(n) for n in range(25)]
     assert counts(written(MemoryStore(), records, rowLimit=10, rowLimitPolicy="split")) == [10, 10, 5]

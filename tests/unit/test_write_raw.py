@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tidegate.errors import FatalError
 from tidegate.model import Definition, Record
 from tidegate.remembered import mark_of
 from tidegate.sources.dynamodb.times import time_type_of
@@ -66,6 +67,18 @@ def test_records_with_the_same_attributes_never_become_objects() -> None:
         writer.add(page)
     expected = in_one_go(chosen, records, other := MemoryStore())
     assert store.stored(writer.finish().parts[0]) == other.stored(expected.parts[0])
+
+
+def test_a_page_of_bytes_counts_towards_a_strict_row_limit_as_its_records_do() -> None:
+    records = [plain_record(number) for number in range(11)]
+    shared = Transcoding(PageCounts())
+    chosen = definition(rowLimit=10, format={"type": "CSV", "compression": "none"})
+    writer = PartWriter(chosen, "exports/x/", "work/0/", MemoryStore(), ("id",), None, shared)
+    writer.add(raw(shared, records[:10]))
+    page = raw(shared, records[10:])
+    assert isinstance(page, RawPage)
+    with pytest.raises(FatalError, match="at least 11 records, more than its rowLimit of 10"):
+        writer.add(page)
 
 
 @pytest.mark.parametrize(

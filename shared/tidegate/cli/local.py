@@ -36,12 +36,19 @@ def up(
         run(port=port)
 
 
-@local.command(epilog=examples("tidegate local demo"))
-def demo() -> None:
+@local.command(epilog=examples("tidegate local demo", "tidegate local demo --delivery"))
+def demo(
+    *,
+    delivery: Annotated[
+        bool, typer.Option("--delivery", help="Deliver to another bucket and by SFTP, both on this machine.")
+    ] = False,
+) -> None:
     """Put sample records in, export them, and once more: the second time only what is new."""
     with _told():
-        from tidegate_local.demo import run  # noqa: PLC0415  # as above
-
+        if delivery:
+            from tidegate_local.delivery_demo import run  # noqa: PLC0415  # as above
+        else:
+            from tidegate_local.demo import run  # noqa: PLC0415  # as above
         run()
 
 

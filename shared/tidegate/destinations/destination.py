@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
-from tidegate.model import Finding, JSONObject
+from tidegate.model import NO_TAG, Finding, JSONObject, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,8 @@ class Consignment:
     """Whose files these are, for the names that they get: all of one sealed window.
 
     `window` is the last segment of the window's directory in the stack's bucket (`<start>_<end>`, `reexport=<id>`),
-    `date` the UTC day of its end.
+    `date` the UTC day of its end, `bounds` its start and end. An override has no window and no bounds; its `date`
+    is the day of its acceptance, which was `at`. Else `at` is the end.
     """
 
     export: str
@@ -22,14 +24,18 @@ class Consignment:
     date: str
     window: str
     operation_id: str
+    bounds: Window | None = None
+    at: datetime | None = None
+    tag: str = NO_TAG
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """One finished file on its way: its key in the stack's bucket, what is known of its bytes, and how to read them.
 
-    `path` is the key below the window's directory (`table=x/part-00001.csv.gz`). `read(offset, size)` yields the bytes
-    from `offset` on in chunks of `size`, the last one shorter.
+    `path` is the key below the window's directory (`table=x/part-00001.csv.gz`). `sequence` counts the parts of all
+    tables from 1; the manifest has none. `read(offset, size)` yields the bytes from `offset` on in chunks of `size`,
+    the last one shorter.
     """
 
     consignment: Consignment
@@ -40,6 +46,7 @@ class Outgoing:
     sha256: str
     media_type: str
     read: Callable[[int, int], Iterator[bytes]]
+    sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

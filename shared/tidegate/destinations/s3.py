@@ -106,7 +106,7 @@ class S3Destination:
         prefix = self._document.get("prefix")
         if not prefix:
             return file.key
-        return f"{place(prefix, file).rstrip('/')}/{file.path}"
+        return f"{place(prefix, file, self._document.get('timeZone', 'UTC'))}/{file.path}"
 
     def _target(self) -> dict[str, Any]:
         owner = self._document.get("bucketOwner")

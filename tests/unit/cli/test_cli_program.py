@@ -181,9 +181,12 @@ def local_stack(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def run() -> None:
         calls["demo"] = True
 
-    for name, content in (("up", up), ("demo", run)):
+    def deliver() -> None:
+        calls["delivery"] = True
+
+    for name, called, content in (("up", "up", up), ("demo", "run", run), ("delivery_demo", "run", deliver)):
         module = ModuleType(f"tidegate_local.{name}")
-        setattr(module, content.__name__, content)
+        setattr(module, called, content)
         monkeypatch.setitem(sys.modules, module.__name__, module)
     return calls
 
@@ -194,6 +197,8 @@ def test_local_up_and_demo_run_the_local_stack(cli: Cli, local_stack: dict[str, 
     assert cli("local", "up", "--port", "4566").exit_code == 0
     assert cli("local", "demo").exit_code == 0
     assert local_stack == {"up": 4566, "demo": True}
+    assert cli("local", "demo", "--delivery").exit_code == 0
+    assert local_stack == {"up": 4566, "demo": True, "delivery": True}
 
 
 @pytest.mark.usefixtures("local_stack")

@@ -16,7 +16,7 @@ from typing import Any
 
 from tidegate import hostkeys
 from tidegate.destinations.destination import Outgoing, Sent, Tools
-from tidegate.destinations.naming import file_name, place
+from tidegate.destinations.naming import file_path, with_suffix
 from tidegate.destinations.sftp import credentials
 from tidegate.destinations.sftp.session import (
     POSIX_RENAME,
@@ -126,15 +126,15 @@ class SFTPDestination:
 
     def _free_name(self, session: Session, file: Outgoing) -> str:
         """The path that the file will have; what stands there already is dealt with as `existing` says."""
-        directory = place(self._document["directory"], file)
-        to = posixpath.join(directory, file_name(self._document.get("fileName"), file))
-        existing = self._document["existing"]
+        used = self._document
+        directory, name = file_path(used["directory"], used.get("fileName"), file, used.get("timeZone", "UTC"))
+        to = posixpath.join(directory, name)
+        existing = used["existing"]
         if existing == "overwrite" or session.size(to) is None:
             return to
         if existing == "fail":
             raise self._exists(to)
-        stem, dot, extension = posixpath.basename(to).partition(".")
-        return posixpath.join(directory, f"{stem}-{file.consignment.operation_id}{dot}{extension}")
+        return posixpath.join(directory, with_suffix(name, file.consignment.operation_id, file))
 
     def _upload(self, session: Session, file: Outgoing, to: str, spent: Callable[[], bool]) -> None:
         """Write under the temporary name, on from where the last call came to; then check what is there."""
