@@ -34,7 +34,7 @@ from tidegate.message import EXPORT_ID_PATTERN, INSTANT_PATTERN, StudyId, publis
 from tidegate.rejection import checked, rejected, shown
 from tidegate.source_schema import AnySource, AttributeName, Strict, list_or_text, unique
 
-BUILT_IN_SOURCES = ("dynamodb", "sample")
+BUILT_IN_SOURCES = ("dynamodb", "mocked", "sample")
 _WHAT = "definition"
 MOST_NESTED = 64
 LARGEST_DOCUMENT = 100_000

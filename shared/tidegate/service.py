@@ -31,7 +31,8 @@ from tidegate.model import (
 )
 from tidegate.queues import DeadLetters
 from tidegate.request import parse, request_id_of, tag_of
-from tidegate.sources import Finding, Inspectable, Source
+from tidegate.source_listing import fitted
+from tidegate.sources import Finding, Inspectable, Source, names
 from tidegate.store.ledger import Ledger
 from tidegate.ulid import derived
 from tidegate.window import resolve, settled_at
@@ -145,9 +146,13 @@ class Service:
         return None if operation is None or _expired(operation, self.clock()) else operation
 
     def preview(self, body: str, now: datetime) -> list[Preview]:
-        """What a request would do for each study now; reads only. Raises RejectedError as acceptance would."""
+        """What a request would do for each study now; reads only. Raises RejectedError as acceptance would.
+
+        Raises FatalError where nobody knows the export's source.
+        """
         request = parse(body)
         definition = self.acceptance.definition(request.export)
+        self.source_of(definition)  # a source that is not known here would fail each of them
         end = self.acceptance.end_of(request, definition, now)
         studies = self.acceptance.studies_of(request, definition)
         if end is None:
@@ -159,9 +164,11 @@ class Service:
     def put_export(self, document: JSONObject, actor: str | None, now: datetime) -> Definition:
         """Store a definition as a new version, with a config event. Raises RejectedError naming what is wrong.
 
+        The types and options of sources are those of this process: its sources folder and installed packages.
         Idempotent: the same document again makes no new version.
         """
-        checked = validate(document)
+        checked = validate(document, source_types=names())
+        checked = {**checked, "source": fitted(checked["source"])}
         export = checked["exportId"]
         version = self.ledger.exports.put(export, checked, actor, floor_millis(now))
         self.ledger.history.append(
