@@ -5,6 +5,7 @@ A source that cannot be used is told of as well, with the reason, and does not h
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from tidegate.model import JSONObject
 from tidegate.source_options import check_options, options_schema
 from tidegate.source_schema import DynamoDBSource
 from tidegate.sources import sample
-from tidegate.sources.own.catalogue import Place, places
+from tidegate.sources.own.catalogue import Place, place_of, places
 from tidegate.sources.own.module import SourceModule, load
 
 BUILT_IN = "built in"
@@ -56,7 +57,9 @@ class ListedSource:
 
 def listed_sources() -> list[ListedSource]:
     """Every source that there is here, by name."""
-    found = [_dynamodb(), _sample(), *map(_own, places())]
+    own = places()
+    names = Counter(["dynamodb", "sample", *(place.name for place in own)])
+    found = [_dynamodb(), _sample(), *(_own(place, taken=names[place.name] > 1) for place in own)]
     return sorted(found, key=lambda source: (source.name, source.origin))
 
 
@@ -76,11 +79,11 @@ def fitted(source: JSONObject) -> JSONObject:
     if name == "sample":
         check_options(sample.Parameters, options)
         return source
-    found = [place for place in places() if place.name == name]
-    if not found:
-        return source  # registered in code, whose options are its own matter
     try:
-        module = load(found[0])
+        place = place_of(name)
+        if place is None:
+            return source  # registered in code, whose options are its own matter
+        module = load(place)
         check_options(module.parameters, options)
     except FatalError as error:
         raise RejectedError(error.message, code=error.code, remedy=error.remedy) from error
@@ -121,7 +124,12 @@ def result_schema(columns: tuple[str, ...] | None = None) -> dict[str, Any]:
     }
 
 
-def _own(place: Place) -> ListedSource:
+def _own(place: Place, *, taken: bool) -> ListedSource:
+    if taken and place.origin != BUILT_IN:
+        error = FatalError(
+            f"The name of {place.origin} is that of another source too.", code="SOURCE_BROKEN", remedy="Rename one."
+        )
+        return ListedSource(place.name, "", place.origin, error=error)
     try:
         module: SourceModule = load(place)
         options = options_schema(module.parameters)

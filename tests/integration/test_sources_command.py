@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from integration.commands import Commands
 from tidegate.errors import FatalError
-from tidegate.source_listing import listed_source, result_schema
+from tidegate.source_listing import fitted, listed_source, result_schema
 from tidegate.source_options import options_schema
 from tidegate.sources.mocked import COLUMNS
 from unit.sources.dropped import Dropped, dropping
@@ -73,6 +73,20 @@ def test_a_broken_module_is_told_of_and_hides_no_other(cli: Commands, drop: Drop
     shown = cli("sources", "show", "broken")
     assert shown.exit_code == 1
     assert "its import raises ZeroDivisionError" in shown.stderr
+
+
+def test_a_name_that_is_taken_is_told_of_in_the_list_and_when_a_definition_is_put(cli: Commands, drop: Dropped) -> None:
+    drop("sample", VISITS)
+    drop("mocked", VISITS)
+    found = [(source["name"], source["origin"], source["error"] is None) for source in cli.json("sources", "list")]
+    assert found == [
+        ("dynamodb", "built in", True),
+        ("mocked", "built in", True),
+        ("mocked", "datasources/mocked.py", False),
+        ("sample", "built in", True),
+        ("sample", "datasources/sample.py", False),
+    ]
+    assert fitted({"type": "mocked", "options": {}}) == {"type": "mocked", "options": {}}
 
 
 def test_one_source_is_shown_with_its_schemas(cli: Commands, drop: Dropped) -> None:

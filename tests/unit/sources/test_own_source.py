@@ -184,6 +184,23 @@ def test_reading_that_is_stopped_closes_the_sources_generator(drop: Dropped, ben
     assert sys.modules["datasources.visits"].CLOSED == [True]
 
 
+def test_pages_are_held_one_ahead_and_no_further(drop: Dropped, bench: Bench) -> None:
+    drop(
+        "visits",
+        """
+        GIVEN = []
+        def source(asked):
+            for n in range(10):
+                GIVEN.append(n)
+                yield {"headerRow": ["n"], "data": [{"n": n}]}
+        """,
+    )
+    ahead = []
+    for taken, _ in enumerate(own().pages(Ask("s", bench.window(0, DAY)), None), 1):
+        ahead.append(len(sys.modules["datasources.visits"].GIVEN) - taken)
+    assert ahead == [1] * 9 + [0]
+
+
 @pytest.mark.parametrize("text", ["return []", "yield from ()", "return {'data': []}"])
 def test_no_row_is_one_page_without_records(drop: Dropped, bench: Bench, text: str) -> None:
     drop("visits", f"def source(asked): {text}")

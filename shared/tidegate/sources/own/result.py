@@ -130,11 +130,16 @@ def _header(given: object, rules: Rules, before: RowPage | None) -> tuple[str, .
 def _header_name(place: int, name: object, rules: Rules) -> str:
     if not isinstance(name, str):
         raise rules.wrong(f"name {place} of '{HEADER}' is {_kind(name)}, not text")
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise rules.wrong(f"name {place} of '{HEADER}' is not Unicode text") from None
+    if not _is_name(name):
+        raise rules.wrong(f"name {place} of '{HEADER}' is empty, or not Unicode text")
     return str.__str__(name)
+
+
+def _is_name(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _check_row(number: int, row: object, header: tuple[str, ...] | None, rules: Rules) -> None:
@@ -149,8 +154,8 @@ def _check_row(number: int, row: object, header: tuple[str, ...] | None, rules: 
         for name in row:
             if not isinstance(name, str):
                 raise rules.wrong(f"row {number} has a key that is {_kind(name)}, not text")
-            if not name.isascii():
-                _header_name(1, name, rules)
+            if not _is_name(name):
+                raise rules.wrong(f"row {number} has a key that is empty, or not Unicode text")
 
 
 def _cursor(given: object, rules: Rules) -> JSON | None:
