@@ -61,8 +61,7 @@ class _Mark:
 
     def at_origin(self) -> _Mark:
         """The mark from which the source has to be asked to come to this one."""
-        header = None if self.origin is None else self.header
-        return _Mark(self.origin, self.origin_rows, rows=self.origin_rows, header=header)
+        return _Mark(self.origin, self.origin_rows, rows=self.origin_rows, header=self.header)
 
     def behind(self, records: Sequence[Record], page: RowPage, *, whole: bool) -> _Mark:
         """The mark behind further records; `whole` where they end their page, whose cursor then counts."""
