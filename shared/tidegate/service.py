@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tidegate import formats, sources
 from tidegate.accept import Acceptance, Origin, current_definition
 from tidegate.autoredrive import Fate, fate_of
 from tidegate.definition import from_document
@@ -32,7 +33,7 @@ from tidegate.model import (
 from tidegate.queues import DeadLetters
 from tidegate.request import parse, request_id_of, tag_of
 from tidegate.source_listing import fitted
-from tidegate.sources import Finding, Inspectable, Source, names
+from tidegate.sources import Finding, Inspectable, Source
 from tidegate.store.ledger import Ledger
 from tidegate.ulid import derived
 from tidegate.window import resolve, settled_at
@@ -164,10 +165,10 @@ class Service:
     def put_export(self, document: JSONObject, actor: str | None, now: datetime) -> Definition:
         """Store a definition as a new version, with a config event. Raises RejectedError naming what is wrong.
 
-        The types and options of sources are those of this process: its sources folder and installed packages.
+        Sources, their options, and formats are those of this process: its sources folder and what was registered.
         Idempotent: the same document again makes no new version.
         """
-        checked = validate(document, source_types=names())
+        checked = validate(document, source_types=sources.names(), format_types=formats.names())
         checked = {**checked, "source": fitted(checked["source"])}
         export = checked["exportId"]
         version = self.ledger.exports.put(export, checked, actor, floor_millis(now))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from integration.world import NOON, World
+from tidegate import formats
 from tidegate.errors import FatalError, RejectedError
+from tidegate.formats.jsonlines import JSONLinesFormat
 from tidegate.logs import DiscreetFormatter
 from tidegate.model import Operation, State
 from tidegate.sources.mocked import COLUMNS
@@ -238,6 +240,35 @@ def test_a_wrong_result_fails_the_operation_before_any_file_and_the_watermark_st
     assert "without 'headerRow' and 'data'" in (operation.error.message if operation.error else "")
     assert world.keys() == []
     assert world.watermark("a", "e") is None
+
+
+class Tabbed(JSONLinesFormat):
+    """A third format: the values of each record between tabs, behind a line of names."""
+
+    extension = "tab"
+
+    def header(self, names: Sequence[str]) -> bytes:
+        return "\t".join(names).encode() + b"\n"
+
+    def records(self, columns: Sequence[formats.Column]) -> list[bytes]:
+        rows = zip(*(column.values for column in columns), strict=True)
+        return ["\t".join(str(next(iter(value.values()))) for value in row).encode() + b"\n" for row in rows]
+
+
+def test_a_format_that_is_registered_can_be_selected_and_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put_study("a")
+    chosen = {"source": {"type": "mocked"}, "format": {"type": "TABBED", "compression": "none"}}
+    with pytest.raises(RejectedError, match=r"format\.type must be .*'CSV', 'JSON'"):
+        define(world, **chosen)
+    monkeypatch.setattr(formats, "_FORMATS", dict(formats._FORMATS))
+    formats.register("TABBED", lambda _: Tabbed())
+    define(world, **chosen)
+    exported(world)
+    (text,) = parts(world)
+    assert text.splitlines()[1] == "\t".join(map(str, SAMPLE_ROWS[0]))
+    assert world.manifests()[0]["parts"][0]["key"].endswith("part-00001.tab")
 
 
 def test_a_row_limit_fails_before_any_file(world: World, drop: Dropped) -> None:
