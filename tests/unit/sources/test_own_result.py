@@ -191,4 +191,5 @@ def test_a_header_has_to_name_key_time_and_the_tables_of_the_export() -> None:
     rules = replace(CSV, key=("id",), time="seen", needed=("ward",))
     assert "lacks 'seen'" in refused(table(header=["id", "ward"]), rules)
     assert "lacks 'ward'" in refused(table(header=["id", "seen"]), rules)
+    assert "lacks 'ward'" in refused({"data": []}, replace(rules, header=("id", "seen")))
     assert "row 1 lacks the key 'seen'" in refused([{"id": 1}], replace(JSON, key=("id",), time="seen"))

@@ -109,7 +109,21 @@ def _header(given: object, rules: Rules, before: RowPage | None) -> tuple[str, .
             raise rules.wrong(
                 f"no '{HEADER}', which only an export as JSON or JSONL, or one with columns, does without"
             )
-        return known
+        header = known
+    else:
+        header = _names(given, rules)
+        if (known is not None or before is not None) and header != known:
+            first = "the COLUMNS of its module" if before is None else "its first page"
+            raise rules.wrong(f"'{HEADER}' is not that of {first}")
+    if header is None or before is not None:
+        return header
+    for name in (*rules.key, *filter(None, (rules.time,)), *rules.needed):
+        if name not in header:
+            raise rules.wrong(f"'{HEADER}' lacks {_shown(name)}, which the source's key or time or the export names")
+    return header
+
+
+def _names(given: object, rules: Rules) -> tuple[str, ...]:
     if not isinstance(given, list | tuple):
         raise rules.wrong(f"'{HEADER}' is {_kind(given)}, not a list of names")
     header = tuple(_header_name(place, name, rules) for place, name in enumerate(given, 1))
@@ -118,12 +132,6 @@ def _header(given: object, rules: Rules, before: RowPage | None) -> tuple[str, .
     twice = next((name for place, name in enumerate(header) if name in header[:place]), None)
     if twice is not None:
         raise rules.wrong(f"'{HEADER}' names {_shown(twice)} twice")
-    if (known is not None or before is not None) and header != known:
-        first = "the COLUMNS of its module" if before is None else "its first page"
-        raise rules.wrong(f"'{HEADER}' is not that of {first}")
-    for name in (*rules.key, *filter(None, (rules.time,)), *rules.needed):
-        if name not in header:
-            raise rules.wrong(f"'{HEADER}' lacks {_shown(name)}, which the source's key or time or the export names")
     return header
 
 
