@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tidegate import announcement, definition_schema, request, schedule
+from tidegate import announcement, definition_schema, request, schedule, source_listing
 
 FOLDER = Path(__file__).parent
 SCHEMAS = {
@@ -13,6 +13,7 @@ SCHEMAS = {
     "schedule.schema.json": schedule.json_schema,
     "export.schema.json": definition_schema.json_schema,
     "event.schema.json": announcement.json_schema,
+    "source-result.schema.json": source_listing.result_schema,
 }
 
 

@@ -99,13 +99,14 @@ class ColumnOrder:
 
     With a list they are those of the list, and where unknown ones are appended, these behind it by name. Without one:
     the record's key, its time, then the others by name. Key and time are there even if no record has them, so that the
-    first columns never move, unless the source's projection leaves them out.
+    first columns never move, unless the source's projection leaves them out. Where the source has an order of its own
+    (`lead`), its columns come first, all of them.
     """
 
     def __init__(self, definition: Definition, key_names: Sequence[str]) -> None:
         source = definition.source
         self._export = definition.export
-        self._first = tuple(dict.fromkeys((*key_names, source.time_key)))
+        self._first = tuple(dict.fromkeys((*key_names, source.time_key) if source.time_key else key_names))
         self._always = frozenset(n for n in self._first if not source.projection or n in source.projection)
         self._listed = tuple(column.name for column in definition.columns or ())
         # An attribute that the definition names anywhere is no unknown one.
@@ -139,8 +140,13 @@ class ColumnOrder:
             " unknownColumns to append or ignore; the next export then covers this window too.",
         )
 
+    def lead(self, names: Sequence[str]) -> None:
+        """Put these columns first, in this order, whether a record has them or not."""
+        self._first = tuple(names)
+        self._always = frozenset(names)
+
     def of(self, seen: Collection[str]) -> tuple[str, ...]:
-        """The columns of a part in which these attributes occurred; there is always at least one.
+        """The columns of a part in which these attributes occurred; there is one at least unless nothing is known.
 
         Raises FatalError COLUMN_NAME_TAKEN where one that is to be appended is called like a column of the list.
         """

@@ -28,6 +28,8 @@ SOURCE_DEFAULTS: Mapping[str, Any] = {
     "timeType": "epochMillis",
     "timeFraction": 3,
 }
+TIMED_SOURCES = frozenset({"dynamodb", "sample"})
+"""Whose records have a time, whether their definition names its attribute or not."""
 FORMAT_DEFAULTS: Mapping[str, Any] = {"type": "CSV", "compression": "gzip", "formulaGuard": True}
 DEFAULTS: Mapping[str, Any] = {
     "timeZone": "UTC",
@@ -130,6 +132,8 @@ def is_own_bucket(document: JSONObject) -> bool:
 
 def _source(document: JSONObject) -> SourceSpec:
     given = {**SOURCE_DEFAULTS, **_present(document)}
+    if given.get("type", "dynamodb") not in TIMED_SOURCES and "timeKey" not in _present(document):
+        given["timeKey"] = ""
     record_key = given.get("recordKey", ())
     return SourceSpec(
         type=given.get("type", "dynamodb"),

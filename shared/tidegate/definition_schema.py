@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -16,11 +17,12 @@ from pydantic import (
     Tag,
     ValidationInfo,
     WithJsonSchema,
+    create_model,
 )
 
 from tidegate.column_schema import AnyColumn, distinct_columns
 from tidegate.column_schema import normalised as normalised_column
-from tidegate.definition import DEFAULTS, MAX_FAILED_DEFAULTS, destinations
+from tidegate.definition import DEFAULTS, FORMAT_DEFAULTS, MAX_FAILED_DEFAULTS, destinations
 from tidegate.destination_schema import (
     MOST_DESTINATIONS,
     AnyDestination,
@@ -34,7 +36,7 @@ from tidegate.message import EXPORT_ID_PATTERN, INSTANT_PATTERN, StudyId, publis
 from tidegate.rejection import checked, rejected, shown
 from tidegate.source_schema import AnySource, AttributeName, Strict, ZoneName, list_or_text, unique
 
-BUILT_IN_SOURCES = ("dynamodb", "sample")
+BUILT_IN_SOURCES = ("dynamodb", "mocked", "sample")
 _WHAT = "definition"
 MOST_NESTED = 64
 LARGEST_DOCUMENT = 100_000
@@ -158,17 +160,20 @@ class ExportDocument(Strict):
     )
 
 
-def validate(document: object, *, source_types: Collection[str] = BUILT_IN_SOURCES) -> dict[str, Any]:
+def validate(
+    document: object, *, source_types: Collection[str] = BUILT_IN_SOURCES, format_types: Collection[str] = ()
+) -> dict[str, Any]:
     """The document of an export, normalised: every default written out, one form for what can be written in two.
 
-    `document` is what JSON or YAML gave; `source_types` are the names that the registry of sources knows. What has no
-    default may be left out or null, and is then left out. What comes back is JSON, fits the published schema and
-    validates to itself. Raises RejectedError with UNKNOWN_FIELD, INVALID_FIELD or MISSING_FIELD and the path of each
-    finding, such as `source.timeType` or `columns[2].from`; INVALID_FIELD also for one that is far too large or that
-    no JSON text can hold.
+    `document` is what JSON or YAML gave; `source_types` are the names that the registry of sources knows, and
+    `format_types` those of formats, for the ones that the published schema does not have. What has no default may be
+    left out or null, and is then left out. What comes back is JSON, fits the published schema (but for such formats)
+    and validates to itself. Raises RejectedError with UNKNOWN_FIELD, INVALID_FIELD or MISSING_FIELD and the path of
+    each finding, such as `source.timeType` or `columns[2].from`; INVALID_FIELD also for one that is far too large or
+    that no JSON text can hold.
     """
     _check_storable(document)
-    checked_document = checked(ExportDocument, document, what=_WHAT, null_is_absent=True)
+    checked_document = checked(_document_with(frozenset(format_types)), document, what=_WHAT, null_is_absent=True)
     source_type = checked_document.source.type
     if source_type not in source_types:
         known = ", ".join(sorted(source_types))
@@ -204,6 +209,19 @@ def _check_without_header(document: ExportDocument) -> None:
     else:
         return
     raise rejected("INVALID_FIELD", [f"format.header false needs {reason}."], what=_WHAT)
+
+
+@cache
+def _document_with(format_types: frozenset[str]) -> type[ExportDocument]:
+    """The model of a document that may also name these formats, beside those of the published schema."""
+    published = get_args(Format.model_fields["type"].annotation)
+    further = sorted(format_types.difference(published))
+    if not further:
+        return ExportDocument
+    names: Any = Literal[(*published, *further)]
+    extended = create_model("Format", __base__=Format, type=(names, FORMAT_DEFAULTS["type"]))
+    given: Any = (extended, Field(default_factory=extended))
+    return create_model("ExportDocument", __base__=ExportDocument, format=given)
 
 
 def json_schema() -> dict[str, Any]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tidegate.errors import FatalError, LostLeaseError, RejectedError, RetriableError, TidegateError
+from tidegate.errors import FatalError, ForeignError, LostLeaseError, RejectedError, RetriableError, TidegateError
 from tidegate.job import LEASE_SECONDS, SILENCE, Budget, Claim, Delivery, Kind, PassResult, Task
 from tidegate.model import Failure, JSONObject, Operation, Progress, State
 from tidegate.store.ledger import Ledger
@@ -275,11 +275,7 @@ class Engine:
     def _unexpected(self, claim: Claim, delivery: Delivery, error: Exception) -> Verdict:
         logger.exception("unexpected error", extra={"operationId": claim.operation.operation_id})
         current = self.ledger.operations.read(claim.operation.operation_id) or claim.operation
-        failure = Failure(
-            "UNEXPECTED",
-            f"An unexpected {type(error).__name__} stopped attempt {current.attempts} of {MOST_ATTEMPTS}.",
-            "The worker's log shows under this operation id where it happened.",
-        )
+        failure = _failure_of(error, current.attempts)
         if current.attempts >= MOST_ATTEMPTS:
             return self._fail(claim, failure)
         wait = min(2**current.attempts, LONGEST_BACKOFF_SECONDS)
@@ -296,6 +292,17 @@ class Engine:
         self.ledger.pairs.release(claim.lease)
         delivery.hide(wait)
         return Verdict(acknowledge=False, note=f"{failure.code}: {failure.message} Next try in {wait} s.")
+
+
+def _failure_of(error: Exception, attempt: int) -> Failure:
+    """What is told of an error that no group knows: its type, never its text, unless the text is Tidegate's own."""
+    if isinstance(error, ForeignError):
+        return Failure(error.code, f"{error.message} That was attempt {attempt} of {MOST_ATTEMPTS}.", error.remedy)
+    return Failure(
+        "UNEXPECTED",
+        f"An unexpected {type(error).__name__} stopped attempt {attempt} of {MOST_ATTEMPTS}.",
+        "The worker's log shows under this operation id where it happened.",
+    )
 
 
 def _stay_hidden(delivery: Delivery) -> None:

@@ -4,6 +4,7 @@ TidegateError
  +-- RejectedError    the request is wrong: refuse it, keep its body in the dead-letter queue, acknowledge
  +-- FatalError       this operation cannot succeed: fail it, acknowledge
  +-- RetriableError   may work later: keep the message, back off
+ +-- ForeignError     code that is not Tidegate's own raised: keep the message, try a few times more
  +-- LostLeaseError   somebody else owns this (export, study): stop, touch nothing, do not acknowledge
  +-- UsageError       a command was called wrongly, or the stack is not there: tell the person, exit
 
@@ -45,6 +46,15 @@ class RetriableError(TidegateError):
     """May work later: throttling, a destination that is away, a watermark that moved before the seal."""
 
     default_code = "RETRY_LATER"
+
+
+class ForeignError(TidegateError):
+    """Somebody else's code, such as a data source of one's own, raised what only its author can know the meaning of.
+
+    Raised from the error itself, whose text no message repeats: it may be made of a record's content.
+    """
+
+    default_code = "FOREIGN"
 
 
 class LostLeaseError(TidegateError):

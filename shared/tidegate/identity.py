@@ -20,7 +20,7 @@ class Identity:
         """Id first, time last. None where an export's parts do not carry both."""
         key = key_names(definition, source)
         attributes = (*key, definition.source.time_key)
-        if not key:
+        if not key or not definition.source.time_key:
             return None
         if definition.columns is None:
             projected = definition.source.projection

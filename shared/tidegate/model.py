@@ -145,7 +145,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """Where an export's records come from (SPEC 7). `record_key` is empty where the table's own key is meant."""
+    """Where an export's records come from (SPEC 7).
+
+    `record_key` is empty where the source's own key is meant, or it has none; `time_key` is empty where records of the
+    source have no time.
+    """
 
     type: str = "dynamodb"
     table: str = ""
@@ -266,7 +270,7 @@ class Page:
     `cursor` is JSON that the source itself understands, None after the last page. `deleted` counts records that the
     index listed and the table no longer has, `filtered` those that the export leaves out, `duplicates` those that were
     handed out before; `missing` lists override keys that are nowhere, `failed` the records that are there and cannot be
-    exported.
+    exported. `columns` are the source's own columns in their order, the same with each page, where it has an order.
     """
 
     records: Sequence[Record]
@@ -276,6 +280,7 @@ class Page:
     missing: Sequence[tuple[str, ...]] = ()
     duplicates: int = 0
     failed: Sequence[FailedRecord] = ()
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,12 @@ class Opening:
         return Live(reading, writer, iter(()) if reading.finished else self._pages(source, reading, late), late)
 
     def looks_back(self, window: Window | None) -> bool:
-        """Whether the operation moves the watermark over this window, and its export looks back for late records."""
-        return window is not None and not self.params.ignore_watermark and self.definition.lookback_seconds > 0
+        """Whether the operation moves the watermark over this window, and its export looks back for late records.
+
+        Where records have no time, none can be late.
+        """
+        looks = self.definition.lookback_seconds > 0 and self.definition.source.time_key != ""
+        return looks and window is not None and not self.params.ignore_watermark
 
     def _bound(self, window: Window | None) -> Definition:
         """The definition with the facts of this operation where its columns ask for them."""

@@ -100,6 +100,8 @@ class Live:
     def _read(self, budget: Budget) -> bool:
         reading = self.reading
         for page in self.pages:
+            if page.columns is not None:
+                self.writer.lead(page.columns)
             self.writer.add(page.records)
             self.writer.fail(page.failed)
             reading.cursor = page.cursor

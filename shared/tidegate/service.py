@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tidegate import formats, sources
 from tidegate.accept import Acceptance, Origin, current_definition
 from tidegate.autoredrive import Fate, fate_of
 from tidegate.definition import from_document
@@ -31,6 +32,7 @@ from tidegate.model import (
 )
 from tidegate.queues import DeadLetters
 from tidegate.request import parse, request_id_of, tag_of
+from tidegate.source_listing import fitted
 from tidegate.sources import Finding, Inspectable, Source
 from tidegate.store.ledger import Ledger
 from tidegate.ulid import derived
@@ -145,9 +147,13 @@ class Service:
         return None if operation is None or _expired(operation, self.clock()) else operation
 
     def preview(self, body: str, now: datetime) -> list[Preview]:
-        """What a request would do for each study now; reads only. Raises RejectedError as acceptance would."""
+        """What a request would do for each study now; reads only. Raises RejectedError as acceptance would.
+
+        Raises FatalError where nobody knows the export's source.
+        """
         request = parse(body)
         definition = self.acceptance.definition(request.export)
+        self.source_of(definition)  # a source that is not known here would fail each of them
         end = self.acceptance.end_of(request, definition, now)
         studies = self.acceptance.studies_of(request, definition)
         if end is None:
@@ -159,9 +165,11 @@ class Service:
     def put_export(self, document: JSONObject, actor: str | None, now: datetime) -> Definition:
         """Store a definition as a new version, with a config event. Raises RejectedError naming what is wrong.
 
+        Sources, their options, and formats are those of this process: its sources folder and what was registered.
         Idempotent: the same document again makes no new version.
         """
-        checked = validate(document)
+        checked = validate(document, source_types=sources.names(), format_types=formats.names())
+        checked = {**checked, "source": fitted(checked["source"])}
         export = checked["exportId"]
         version = self.ledger.exports.put(export, checked, actor, floor_millis(now))
         self.ledger.history.append(

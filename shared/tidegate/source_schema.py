@@ -147,10 +147,16 @@ class DynamoDBSource(Strict):
 
 
 class OtherSource(Strict):
-    """Records of `sample`, which needs no table, or of a source of your own under the name it is registered by."""
+    """Records of `sample` or `mocked`, which need no table, or of a source of your own by its name."""
 
     type: Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,63}$")] = Field(
         json_schema_extra={"not": {"const": "dynamodb"}}
+    )
+    record_key: Annotated[list[AttributeName], Field(min_length=1, max_length=2), AfterValidator(unique)] | None = (
+        Field(default=None, alias="recordKey", description="Filled in from the KEY of the source's module.")
+    )
+    time_key: AttributeName | None = Field(
+        default=None, alias="timeKey", description="Filled in from the TIME of the source's module."
     )
     options: Annotated[dict[str, Any], AfterValidator(_options)] = Field(
         default_factory=dict, description="Whatever the source itself takes; of a secret only its Secrets Manager arn."

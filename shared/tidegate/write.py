@@ -111,6 +111,14 @@ class PartWriter:
         }
         self._open = OrderedDict((table, self._tables[table]) for table in header.get("open", ()))
         self._failed = FailedRecords.restored(header.get("failed"), tails)
+        self._leading: tuple[str, ...] = ()
+        self.lead(header.get("leading", ()))
+
+    def lead(self, columns: Sequence[str]) -> None:
+        """Puts the source's own columns first, in its order, in parts whose definition has no list of columns."""
+        if columns and tuple(columns) != self._leading:
+            self._leading = tuple(columns)
+            self._plan.order.lead(self._leading)
 
     def add(self, records: Sequence[Record]) -> None:
         """Adds the next records, a page or so at once, in the order in which they shall be in the parts.
@@ -179,6 +187,7 @@ class PartWriter:
             "tables": [writer.state(tails) for writer in self._tables.values()],
             "open": list(self._open),
             "failed": self._failed.state(tails),
+            **({"leading": self._leading} if self._leading else {}),
         }
         header = json.dumps(document, separators=(",", ":")).encode()
         return b"".join((b"%b %d %d\n" % (_MAGIC, _STATE_VERSION, len(header)), header, *tails))

@@ -70,6 +70,7 @@ def test_a_package_holds_its_handler_the_shared_package_and_what_its_lock_file_s
     assert (package / "app.py").read_bytes() == (project / "functions" / folder / "app.py").read_bytes()
     assert (package / "tidegate/__init__.py").exists()
     assert not list((package / "tidegate").glob("cli*"))
+    assert (package / "datasources").is_dir() == (function != "TickFunction")
     locked = re.findall(r"^([\w.-]+)==", (project / f"requirements/{folder}.lock").read_text(), re.MULTILINE)
     installed = [path.name.split("-")[0] for path in package.glob("*.dist-info")]
     assert sorted(map(normal, installed)) == sorted(map(normal, locked))

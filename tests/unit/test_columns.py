@@ -128,3 +128,15 @@ def test_what_is_no_time_is_refused_without_being_told(value: AttributeValue, un
     with pytest.raises(UnwritableValueError) as caught:
         selected([ColumnSpec("at", "At", DateSpec("YYYY", "UTC", unit))], [{"at": good}, {"at": value}])
     assert (str(caught.value), caught.value.index) == (told, 1)
+
+
+def test_the_sources_own_columns_come_first_and_others_behind_them_by_name() -> None:
+    order = ColumnOrder(definition(), ("id",))
+    order.lead(("z", "id", "b"))
+    assert order.of({"id", "c", "a"}) == ("z", "id", "b", "a", "c")
+    assert order.of(()) == ("z", "id", "b")
+
+
+def test_a_source_without_a_time_has_no_column_for_one() -> None:
+    order = ColumnOrder(definition(source={"type": "mocked"}), ())
+    assert order.of({"b", "a"}) == ("a", "b")

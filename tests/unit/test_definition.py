@@ -137,9 +137,9 @@ def test_first_export_from_may_be_text_or_what_yaml_makes_of_it(written: object,
 
 def test_a_source_of_ones_own_is_taken_where_it_is_registered() -> None:
     document = {"exportId": "own", "source": {"type": "ledger", "options": {"book": "a"}}}
-    assert "dynamodb, sample" in refused(document).message
+    assert "dynamodb, mocked, sample" in refused(document).message
     normalised = validate(document, source_types=("dynamodb", "ledger"))
-    assert from_document(normalised, 1).source == SourceSpec(type="ledger", options={"book": "a"})
+    assert from_document(normalised, 1).source == SourceSpec(type="ledger", time_key="", options={"book": "a"})
 
 
 @pytest.mark.parametrize(

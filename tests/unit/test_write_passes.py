@@ -170,3 +170,13 @@ def test_many_tables_do_not_take_more_memory_than_their_budget(monkeypatch: pyte
     result = writer.finish()
     assert [part.records for part in result.parts] == [250] * 40
     assert sum(store.plain(part).count(b"\r\n") for part in result.parts) == 10_000 + 40
+
+
+def test_the_order_of_the_sources_own_columns_is_part_of_the_state() -> None:
+    chosen, store = definition(format={"type": "CSV", "compression": "none"}), MemoryStore()
+    writer = PartWriter(chosen, "exports/x/", "work/0/", store, ("id",), None)
+    writer.lead(("uploadedOn", "empty", "id"))
+    writer.add([plain_record(1)])
+    again = PartWriter(chosen, "exports/x/", "work/1/", store, ("id",), writer.state())
+    (part,) = again.finish().parts
+    assert store.plain(part) == b"uploadedOn,empty,id\r\n1,,r000001\r\n"

@@ -21,6 +21,7 @@ from tidegate.cli.operations import operations
 from tidegate.cli.options import JsonOption, StackOption, examples
 from tidegate.cli.redrive import redrive
 from tidegate.cli.session import Session, enter
+from tidegate.cli.sources import sources
 from tidegate.cli.studies import studies
 from tidegate.cli.verify import EPILOG as VERIFY_EPILOG
 from tidegate.cli.verify import verify
@@ -60,6 +61,7 @@ app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=VERIFY_EPILOG)(verify)
 app.add_typer(operations, name="operations")
 app.add_typer(definitions, name="exports")
+app.add_typer(sources, name="sources")
 app.add_typer(destinations, name="destinations")
 app.add_typer(watermark, name="watermark")
 app.add_typer(studies, name="studies")

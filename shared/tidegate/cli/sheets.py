@@ -14,6 +14,7 @@ from tidegate.model import NO_TAG, Definition, Operation, State
 
 if TYPE_CHECKING:
     from tidegate.service import Preview, Watermark
+    from tidegate.source_listing import ListedSource
     from tidegate.sources import Finding
     from tidegate.store.studies import Study
 
@@ -128,6 +129,19 @@ def definitions_table(definitions: Iterable[Definition]) -> Table:
             f"{definition.format.type} {definition.format.compression}",
             definition.time_zone,
         )
+    return table
+
+
+def sources_table(sources: Iterable[ListedSource]) -> Table:
+    """Where records can come from, one source a line, with the reason where it cannot be used."""
+    table = _table("source", "from", "key", "time", "what it is")
+    for source in sources:
+        about = (
+            Text(f"cannot be used: {printable(source.error.message)}", style="red")
+            if source.error
+            else printable(source.about)
+        )
+        table.add_row(source.name, _cell(source.origin), _cell(", ".join(source.key)), _cell(source.time), about)
     return table
 
 

@@ -1,4 +1,7 @@
-"""Where records come from: the protocol, and the registry that finds a source by the `type` of a definition."""
+"""Where records come from: the protocol, and the registry that finds a source by the `type` of a definition.
+
+A module in the sources folder, or of an installed package, needs no registration (`own/`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from tidegate.errors import FatalError
 from tidegate.model import Definition, Finding
 from tidegate.sources.dynamodb import DynamoDBSource
 from tidegate.sources.dynamodb.times import time_type_of
+from tidegate.sources.own.catalogue import place_of, places
+from tidegate.sources.own.source import OwnSource
 from tidegate.sources.sample import SampleSource
 from tidegate.sources.source import Ask, Clients, Inspectable, Key, KeyLookup, Names, Source, TimeOrdered
 
@@ -23,6 +28,7 @@ __all__ = [
     "Names",
     "Source",
     "TimeOrdered",
+    "names",
     "register",
     "source_of",
     "time_type_of",
@@ -43,16 +49,24 @@ def register(name: str, factory: Factory) -> None:
         raise ValueError(f"there is already a source named {name}; choose another name")
 
 
+def names() -> tuple[str, ...]:
+    """The types that definitions can name, sorted. No source of one's own is imported."""
+    return tuple(sorted({*_FACTORIES, *(place.name for place in places())}))
+
+
 def source_of(definition: Definition, clients: Clients) -> Source:
-    """A source for this export. Nothing is read yet. Raises FatalError for a type that nobody registered."""
+    """A source for this export. Nothing is read or imported yet. Raises FatalError for a type that nobody knows."""
     factory = _FACTORIES.get(definition.source.type)
-    if factory is None:
+    if factory is not None:
+        return factory(definition, clients)
+    place = place_of(definition.source.type)
+    if place is None:
         raise FatalError(
             f"Export {definition.export} names the source type {definition.source.type}, which is not known.",
             code="UNKNOWN_SOURCE",
-            remedy=f"Use one of {', '.join(sorted(_FACTORIES))}, or register your own.",
+            remedy=f"Use one of {', '.join(names())}, or put a module of that name into the sources folder.",
         )
-    return factory(definition, clients)
+    return OwnSource(definition, place)
 
 
 def time_unit_of(source: Source) -> int | None:

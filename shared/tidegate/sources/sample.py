@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from tidegate.errors import FatalError
 from tidegate.instants import to_millis
@@ -15,18 +16,32 @@ _PAGE = 1_000
 _SCHEMAS = ("answers", "steps", "sleep")
 
 
+@dataclass(frozen=True)
+class Parameters:
+    """The options: whole seconds between two records."""
+
+    everySeconds: int = 60  # noqa: N815  the name that definitions use
+
+    def __post_init__(self) -> None:
+        every: object = self.everySeconds
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError("everySeconds must be a whole number above 0")
+
+
 class SampleSource:
     """One record every `everySeconds` (an option of the source, default 60), at whole multiples of it since 1970."""
 
     def __init__(self, definition: Definition) -> None:
-        every = definition.source.options.get("everySeconds", 60)
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+        options = definition.source.options
+        try:
+            every = Parameters(options["everySeconds"]) if "everySeconds" in options else Parameters()
+        except ValueError as error:
             raise FatalError(
-                f"The source option everySeconds of export {definition.export} is not a whole number above 0.",
+                f"The options of the source of export {definition.export} are not usable: {error}.",
                 code="SOURCE_MISCONFIGURED",
                 remedy="Give the seconds between two records.",
-            )
-        self._step = every * 1000
+            ) from None
+        self._step = every.everySeconds * 1000
 
     def names(self) -> Names:
         """See KeyLookup."""

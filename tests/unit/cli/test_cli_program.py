@@ -59,6 +59,9 @@ def test_the_commands_are_those_of_the_specification_and_no_others() -> None:
         "redrive settle",
         "redrive tables",
         "redrive window",
+        "sources",
+        "sources list",
+        "sources show",
         "studies",
         "studies delete",
         "studies disable",
@@ -88,7 +91,12 @@ def test_the_help_of_every_command_says_what_it_does_and_gives_an_example_of_its
     assert " ".join(("tidegate", *path)) in example
 
 
-@pytest.mark.parametrize("path", [path for path in EVERY_COMMAND if path and path[0] != "local"], ids=" ".join)
+WITHOUT_A_STACK = ("local", "sources")
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in EVERY_COMMAND if path and path[0] not in WITHOUT_A_STACK], ids=" ".join
+)
 def test_every_command_that_asks_the_stack_speaks_json_and_takes_the_name_of_a_stack(
     cli: Cli, path: tuple[str, ...]
 ) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import zlib
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from tidegate.instants import from_millis
 from tidegate.model import Definition, Page, Window
 from tidegate.sources import Ask
 from tidegate.sources.dynamodb import DynamoDBSource
+from unit.sources.dropped import Dropped, dropping
 
 Item = dict[str, dict[str, Any]]
 INDEX = "by-time"
@@ -226,3 +228,10 @@ class Bench:
 @pytest.fixture(scope="session")
 def bench() -> Bench:
     return Bench()
+
+
+@pytest.fixture
+def drop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Dropped]:
+    """Drops modules into a sources folder."""
+    with dropping(tmp_path, monkeypatch) as dropped:
+        yield dropped

@@ -81,7 +81,7 @@ def test_a_source_is_found_by_its_type_without_any_call(bench: Bench) -> None:
 
 
 def test_an_unknown_type_is_refused_with_those_that_there_are(bench: Bench) -> None:
-    with pytest.raises(FatalError, match=r"type punchcards.*dynamodb, sample"):
+    with pytest.raises(FatalError, match=r"type punchcards.*dynamodb, mocked, sample"):
         source_of(bench.export(type="punchcards"), Clients())
 
 
