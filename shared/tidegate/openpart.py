@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tidegate.columnar import ColumnarStream
 from tidegate.columns import ColumnOrder
+from tidegate.columnschema import ColumnSchema
 from tidegate.compression import Compression, compression_of
 from tidegate.dialects import RFC_4180
 from tidegate.formats import Format
+from tidegate.formats.parquet import ParquetFormat
 from tidegate.model import JSON, ColumnSpec, Definition, JSONObject
+from tidegate.parquet.columntypes import column_type
+from tidegate.parquet.pagecompression import codec_of
 from tidegate.paths import is_plain
-from tidegate.pieces import PartStream, Pieces, Spool, Tails
+from tidegate.pieces import PLAIN, PartStream, Pieces, Spool, Tails
 from tidegate.transcoding import FORMATS, ItemSpec, RowSpec, Transcoding
 
 
@@ -28,16 +33,35 @@ class Plan:
     max_bytes: int
     items: ItemSpec
     transcoding: Transcoding | None = None
+    schema: ColumnSchema | None = None
 
     @property
     def compression(self) -> Compression:
-        """How parts are compressed."""
-        return compression_of(self.definition.format.compression)
+        """How parts are compressed as a whole; Parquet compresses inside."""
+        return PLAIN if self.schema else compression_of(self.definition.format.compression)
 
     @property
     def extension(self) -> str:
         """Of the parts' names: csv.gz, or csv without compression."""
         return self.format.extension + self.compression.suffix
+
+    def stream(self) -> PartStream | ColumnarStream:
+        """Where a new part's bytes go."""
+        if self.schema is None:
+            return PartStream(self.pieces, self.compression)
+        return ColumnarStream(self.pieces, codec_of(self.definition.format.compression))
+
+    def restored_stream(self, state: JSONObject, tails: Tails) -> PartStream | ColumnarStream:
+        """The stream that `state` described."""
+        if self.schema is None:
+            return PartStream.restored(state, tails, self.pieces, self.compression)
+        return ColumnarStream.restored(state, tails, self.pieces, codec_of(self.definition.format.compression))
+
+    def format_of(self, stream: PartStream | ColumnarStream) -> Format:
+        """What makes the rows of a part with this stream: one whose columns have types needs these."""
+        if isinstance(stream, PartStream):
+            return self.format
+        return ParquetFormat([column_type(text) for _, text in stream.columns])
 
     def row_spec(self, names: tuple[str, ...]) -> RowSpec | None:
         """What the transcoder is to make of records in a part of these columns; None where only objects will do."""
@@ -65,7 +89,8 @@ class OpenPart:
     """
 
     number: int
-    stream: PartStream
+    stream: PartStream | ColumnarStream
+    format: Format
     names: tuple[str, ...] | None = None
     known: frozenset[str] = frozenset()
     records: int = 0
@@ -91,9 +116,11 @@ class OpenPart:
         """The part that `state` described."""
         names = None if state["names"] is None else tuple(state["names"])
         waiting = Spool.restored(state["waiting"], tails)
+        stream = plan.restored_stream(state["stream"], tails)
         return cls(
             number=state["number"],
-            stream=PartStream.restored(state["stream"], tails, plan.pieces, plan.compression),
+            stream=stream,
+            format=plan.format_of(stream),
             names=names,
             known=plan.order.known(names or ()),
             records=state["records"],
