@@ -12,10 +12,10 @@ from tidegate.model import JSON, JSONObject
 from tidegate.parquet.columntypes import ColumnType, column_type
 from tidegate.parquet.footer import MAGIC, Group, StoredChunk, footer
 from tidegate.parquet.pagecompression import Codec
-from tidegate.parquet.rowgroup import row_group
+from tidegate.parquet.rowgroup import Transpose, row_group, transposed
 from tidegate.pieces import PLAIN, PartStream, Pieces, Spool, Stored, Tails
 
-GROUP_BYTES = 16 << 20
+GROUP_BYTES = 8 << 20
 """A row group ends with the row that reaches so many bytes of rows."""
 
 
@@ -23,11 +23,13 @@ class ColumnarStream:
     """Takes a part's rows, as formats/parquet.py writes them, and stores them as one Parquet file, piece by piece.
 
     It is told the columns once, before the first row. It holds the rows of one group, which may be put aside, and one
-    piece. After an exception of the store it is of no use any more; go on from the last state.
+    piece. `transpose` turns rows into columns: the reference in Python, or the native library. After an exception of
+    the store it is of no use any more; go on from the last state.
     """
 
-    def __init__(self, pieces: Pieces, codec: Codec) -> None:
+    def __init__(self, pieces: Pieces, codec: Codec, transpose: Transpose = transposed) -> None:
         self._store = pieces
+        self._transpose = transpose
         self._codec = codec
         self._file = PartStream(pieces)
         self._rows = Spool()
@@ -47,7 +49,7 @@ class ColumnarStream:
         self.plain_size += len(data)
         self._rows.append(data)
         if self._rows.size >= GROUP_BYTES:
-            rows = bytes(self._rows.take(self._store))
+            rows = self._rows.take(self._store)
             start = 0
             while len(rows) - start >= GROUP_BYTES:
                 start = self._end_group(rows, start)
@@ -55,7 +57,7 @@ class ColumnarStream:
 
     def finish(self) -> Stored:
         """Stores what is left, and the footer. A part without a row is a whole file too."""
-        rows = bytes(self._rows.take(self._store))
+        rows = self._rows.take(self._store)
         if rows:
             self._end_group(rows, 0)
         names = [name for name, _ in self.columns]
@@ -78,9 +80,11 @@ class ColumnarStream:
         }
 
     @classmethod
-    def restored(cls, state: JSONObject, tails: Tails, pieces: Pieces, codec: Codec) -> ColumnarStream:
+    def restored(
+        cls, state: JSONObject, tails: Tails, pieces: Pieces, codec: Codec, transpose: Transpose = transposed
+    ) -> ColumnarStream:
         """The stream that `state` described."""
-        stream = cls(pieces, codec)
+        stream = cls(pieces, codec, transpose)
         stream.columns = tuple((name, text) for name, text in state["columns"])
         stream._types = [column_type(text) for _, text in stream.columns]
         stream.plain_size = state["plain"]
@@ -92,9 +96,9 @@ class ColumnarStream:
         stream._file = PartStream.restored(state["file"], tails, pieces, PLAIN)
         return stream
 
-    def _end_group(self, rows: bytes, start: int) -> int:
+    def _end_group(self, rows: bytes | bytearray, start: int) -> int:
         """Makes one group of the rows from `start` on; returns where it ends."""
-        records, chunks, end = row_group(rows, start, start + GROUP_BYTES, self._types, self._codec)
+        records, chunks, end = row_group(rows, start, start + GROUP_BYTES, self._types, self._codec, self._transpose)
         stored = []
         for chunk in chunks:
             stored.append(StoredChunk.of(chunk, self._file.plain_size))

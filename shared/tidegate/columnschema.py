@@ -6,10 +6,10 @@ by itself. A value that does not fit it is a failed record.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from tidegate.formats import Column
 from tidegate.formats.parquet import inferred
 from tidegate.model import Definition
 from tidegate.parquet.columntypes import ColumnType, column_type
@@ -48,17 +48,13 @@ class ColumnSchema:
         """Those of the columns whose type is neither declared nor among the table's."""
         return [name for name in names if name not in self.declared and name not in table]
 
-    def found(self, columns: Iterable[Column]) -> dict[str, str]:
-        """The types of columns that nobody knows yet, by the first of their values."""
-        return {
-            column.name: inferred(column.values, self.time if column.name in self.time_names else None)
-            for column in columns
-        }
+    def found(self, name: str, kinds: Collection[str], contents: Callable[[], Iterable[Any]]) -> str:
+        """The type of a column that nobody knows yet, by the first of its values; see `inferred`."""
+        return inferred(kinds, contents, self.time if name in self.time_names else None)
 
     def types(self, table: Mapping[str, str], names: Sequence[str]) -> list[tuple[str, str]]:
         """Each column with its type. One that is still unknown has no value to go by."""
-        found = self.found(Column.of(name, ()) for name in self.lacking(table, names))
-        return [(name, self.declared.get(name) or table.get(name) or found[name]) for name in names]
+        return [(name, self.declared.get(name) or table.get(name) or self.found(name, (), tuple)) for name in names]
 
 
 def _whole(text: str, time_type: str) -> str:

@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 
 from tidegate.columnar import ColumnarStream
-from tidegate.columns import named, printable, selected
+from tidegate.columns import contents, named, printable, selected
 from tidegate.errors import FatalError
 from tidegate.facts import of_table
 from tidegate.failed import FailedRecords
@@ -109,16 +109,21 @@ class TableWriter:
         schema = self._plan.schema
         return [] if schema is None else schema.lacking(self.types, self._plan.order.of(part.seen))
 
-    def _find_types(self, part: OpenPart, records: Sequence[Record]) -> None:
+    def _find_types(self, part: OpenPart, lines: bytes) -> None:
+        """Finds out the types that nobody knows yet, by the records that have waited; the library reads them faster."""
         schema, untyped = self._plan.schema, frozenset(self._untyped(part))
-        if schema is not None and untyped:
-            columns = self._columns(self._plan.order.of(part.seen), records)
-            self.types.update(schema.found(column for column in columns if column.name in untyped))
+        if schema is None or not untyped:
+            return
+        names = self._plan.order.of(part.seen)
+        by_library = self._plan.first_values(names, lines)
+        found = by_library or [contents(column) for column in self._columns(names, unpacked(lines))]
+        for name, (kinds, values) in zip(names, found, strict=True):
+            if name in untyped:
+                self.types[name] = schema.found(name, kinds, values)
 
     def _name_columns(self, part: OpenPart) -> None:
         part.names = self._plan.order.of(part.seen)
         part.known = self._plan.order.known(part.names)
-        self._aim(part)
         try:
             header = part.format.header(part.names)
         except UnwritableValueError as error:
@@ -133,6 +138,7 @@ class TableWriter:
             self.types.update(columns)
             part.stream.begin(columns)
             part.format = self._plan.format_of(part.stream)
+        self._aim(part)
         self._to_stream(part, header)
 
     @property
@@ -162,7 +168,7 @@ class TableWriter:
         part.waiting_records = 0
         if self._untyped(part):
             known = list(waiting)
-            self._find_types(part, unpacked(b"".join(known)))
+            self._find_types(part, b"".join(known))
             waiting = iter(known)
         self._name_columns(part)
         part.seen.clear()
@@ -309,7 +315,7 @@ class TableWriter:
     def _aim(self, part: OpenPart) -> None:
         """Says what rows the part's columns call for, also to the source that reads ahead."""
         if self._plan.transcoding is not None and part.names is not None:
-            part.target = self._plan.row_spec(part.names)
+            part.target = self._plan.row_spec(part.names, part.types)
             self._plan.transcoding.target = part.target
 
     def _to_stream(self, part: OpenPart, data: bytes | memoryview) -> None:

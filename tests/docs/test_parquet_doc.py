@@ -11,11 +11,11 @@ import pytest
 
 from tidegate.columnar import GROUP_BYTES
 from tidegate.definition_schema import validate
-from tidegate.formats.parquet import inferred
 from tidegate.parquet.columntypes import KNOWN, column_type
 from tidegate.parquet.rowgroup import PAGE_RECORDS
 from tidegate.parts import DISCOVERY_BYTES, DISCOVERY_RECORDS
 from tidegate.write import PartWriter
+from unit.parquet.test_column_types import inferred_of
 from unit.part_samples import MemoryStore, definition, plain_record
 
 TEXT = (Path(__file__).parents[2] / "docs/parquet.md").read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def test_every_type_has_its_row() -> None:
 )  # fmt: skip
 def test_a_type_that_is_found_out_is_what_its_row_says(said: str, values: list[Any]) -> None:
     (row,) = re.findall(rf"^\| {re.escape(said)} \| `(.+)` \|$", TEXT, re.MULTILINE)
-    assert inferred(values, None) == row
+    assert inferred_of(values) == row
 
 
 def test_the_example_is_a_definition() -> None:

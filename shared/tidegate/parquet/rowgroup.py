@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -21,15 +21,26 @@ from tidegate.parquet.thrift import Integer, written
 PAGE_RECORDS: Final = 20_000
 _PLAIN, _RLE = Integer(0), Integer(3)
 _BITS: Final = bytes.maketrans(b"\x00\x01", b"01")
-Rows: TypeAlias = bytes | bytearray | memoryview
+Buffer: TypeAlias = bytes | memoryview
+Rows: TypeAlias = bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """One column of some rows: a byte 1 for each row that has a value and 0 for each that has none, and the values."""
+    """One column of some rows: how many are null, a bit for each row that is not, and the values of those, PLAIN.
 
-    present: bytes | bytearray
-    data: bytes
+    `low` and `high` are the smallest and largest number, None where there is none or the type has no order here.
+    """
+
+    nulls: int
+    present: Buffer
+    data: Buffer
+    low: int | None = None
+    high: int | None = None
+
+
+Transpose: TypeAlias = "Callable[[Rows, int, int, Sequence[ColumnType], int], tuple[int, list[Values], int]]"
+"""See `transposed`, which is the reference."""
 
 
 @dataclass(slots=True)
@@ -47,55 +58,65 @@ class Chunk:
 
 
 def row_group(
-    rows: Rows, start: int, limit: int, types: Sequence[ColumnType], codec: Codec
+    rows: Rows, start: int, limit: int, types: Sequence[ColumnType], codec: Codec, transpose: Transpose
 ) -> tuple[int, list[Chunk], int]:
     """The group of the rows from `start` on up to the one that reaches `limit`: how many, their columns, their end.
 
     The bytes of the columns depend on the rows, types and codec alone.
     """
     chunks = [Chunk([]) for _ in types]
-    count = 0
-    for number, page, end in _pages(rows, start, limit, [one.width for one in types]):
-        for column, values, chunk in zip(types, page, chunks, strict=True):
-            _add_page(chunk, column, values, codec)
-        count += number
-        start = end
-    return count, chunks, start
-
-
-def _pages(rows: Rows, start: int, limit: int, widths: Sequence[int]) -> Iterator[tuple[int, list[Values], int]]:
+    total = 0
     while start < min(limit, len(rows)):
-        count, columns, start = transposed(rows, start, limit, widths)
-        yield count, columns, start
+        count, page, start = transpose(rows, start, limit, types, PAGE_RECORDS)
+        for values, chunk in zip(page, chunks, strict=True):
+            _add_page(chunk, count, values, codec)
+        total += count
+    return total, chunks, start
 
 
 def transposed(
-    rows: Rows, start: int, limit: int, widths: Sequence[int], most: int = PAGE_RECORDS
+    rows: Rows, start: int, limit: int, types: Sequence[ColumnType], most: int
 ) -> tuple[int, list[Values], int]:
     """The rows from `start` on as columns, so many at most, up to the one that reaches `limit`; how many, their end."""
-    data = rows if isinstance(rows, bytes) else bytes(rows)
-    columns: list[tuple[int, bytearray, list[bytes]]] = [(width, bytearray(), []) for width in widths]
-    stop = min(limit, len(data))
+    columns: list[tuple[int, bytearray, list[Rows]]] = [(one.width, bytearray(), []) for one in types]
+    stop = min(limit, len(rows))
     at, count = start, 0
     while at < stop and count < most:
         for width, present, values in columns:
-            if data[at]:
+            if rows[at]:
                 begin = at + 1
-                at = begin + (width or 4 + int.from_bytes(data[begin : begin + 4], "little"))
-                values.append(data[begin:at])
+                at = begin + (width or 4 + int.from_bytes(rows[begin : begin + 4], "little"))
+                values.append(rows[begin:at])
                 present.append(1)
             else:
                 present.append(0)
                 at += 1
         count += 1
-    return count, [Values(present, b"".join(values)) for _, present, values in columns], at
+    return count, [_values(one, column[1], column[2]) for one, column in zip(types, columns, strict=True)], at
 
 
-def _add_page(chunk: Chunk, column: ColumnType, values: Values, codec: Codec) -> None:
-    count = len(values.present)
-    data = _packed_bits(values.data) if column.physical == BOOLEAN else values.data
-    levels = _levels(values.present)
-    plain = b"".join((len(levels).to_bytes(4, "little"), levels, data))
+def _values(one: ColumnType, present: bytearray, values: Sequence[Rows]) -> Values:
+    nulls, bits, data = present.count(0), _packed_bits(present), b"".join(values)
+    if one.physical == BOOLEAN:
+        return Values(nulls, bits, _packed_bits(data))
+    if one.physical not in (INT32, INT64) or not values:
+        return Values(nulls, bits, data)
+    numbers = struct.unpack(f"<{len(values)}{'i' if one.physical == INT32 else 'q'}", data)
+    return Values(nulls, bits, data, min(numbers), max(numbers))
+
+
+def texts(values: Values) -> Iterator[str]:
+    """The values of a column of text that are not null."""
+    at, data = 0, bytes(values.data)
+    while at < len(data):
+        stop = at + 4 + int.from_bytes(data[at : at + 4], "little")
+        yield data[at + 4 : stop].decode()
+        at = stop
+
+
+def _add_page(chunk: Chunk, count: int, values: Values, codec: Codec) -> None:
+    levels = _levels(count, values)
+    plain = b"".join((len(levels).to_bytes(4, "little"), levels, values.data))
     stored = codec.compress(plain)
     head = written(
         {
@@ -108,21 +129,17 @@ def _add_page(chunk: Chunk, column: ColumnType, values: Values, codec: Codec) ->
     )
     chunk.pages += (head, stored)
     chunk.plain += len(head) + len(plain)
-    chunk.nulls += values.present.count(0)
-    if column.physical in (INT32, INT64) and values.data:
-        size, letter = (4, "i") if column.physical == INT32 else (8, "q")
-        numbers = struct.unpack(f"<{len(values.data) // size}{letter}", values.data)
-        low, high = min(numbers), max(numbers)
-        chunk.low = low if chunk.low is None else min(chunk.low, low)
-        chunk.high = high if chunk.high is None else max(chunk.high, high)
+    chunk.nulls += values.nulls
+    if values.low is not None and values.high is not None:
+        chunk.low = values.low if chunk.low is None else min(chunk.low, values.low)
+        chunk.high = values.high if chunk.high is None else max(chunk.high, values.high)
 
 
-def _levels(present: bytes | bytearray) -> bytes:
+def _levels(count: int, values: Values) -> bytes:
     """Which rows have a value, as Parquet's hybrid of runs and bits has it: one run, or all of it in bits."""
-    count = len(present)
-    if present.count(present[0]) == count:
-        return _size(count << 1) + bytes(present[:1])
-    return _size((count + 7) // 8 << 1 | 1) + _packed_bits(present)
+    if values.nulls in (0, count):
+        return _size(count << 1) + (b"\x00" if values.nulls else b"\x01")
+    return _size((count + 7) // 8 << 1 | 1) + values.present
 
 
 def _packed_bits(flags: bytes | bytearray) -> bytes:

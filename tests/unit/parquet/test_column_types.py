@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from tidegate.columns import contents
 from tidegate.formats import Column, UnwritableValueError, format_of
 from tidegate.formats.parquet import NULL_CELL, ParquetFormat, inferred
 from tidegate.model import AttributeValue, FormatSpec
-from tidegate.parquet.columntypes import column_type
+from tidegate.parquet.columntypes import ColumnType, column_type
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,10 @@ def test_a_name_that_is_no_text_is_refused() -> None:
         format_of(FormatSpec(type="Parquet")).header(["id", "\ud800"])
 
 
+def inferred_of(values: list[Any], time: ColumnType | None = None) -> str:
+    return inferred(*contents(Column.of("c", values)), time)
+
+
 TIME = column_type("timestamp(epochMillis)")
 
 
@@ -162,11 +167,11 @@ TIME = column_type("timestamp(epochMillis)")
     ids=repr,
 )
 def test_a_type_is_found_out_by_what_can_hold_all_values_exactly(values: list[Any], found: str) -> None:
-    assert inferred(values, None) == found
+    assert inferred_of(values) == found
 
 
 def test_the_records_time_is_a_timestamp_where_all_fit_and_what_it_would_be_otherwise_where_not() -> None:
-    assert inferred([{"N": "1475539199999"}, {}], TIME) == "timestamp(epochMillis)"
-    assert inferred([], TIME) == "timestamp(epochMillis)"
-    assert inferred([{"N": "0.0001"}], TIME) == "decimal(38,18)"
-    assert inferred([{"S": "today"}], TIME) == "text"
+    assert inferred_of([{"N": "1475539199999"}, {}], TIME) == "timestamp(epochMillis)"
+    assert inferred_of([], TIME) == "timestamp(epochMillis)"
+    assert inferred_of([{"N": "0.0001"}], TIME) == "decimal(38,18)"
+    assert inferred_of([{"S": "today"}], TIME) == "text"

@@ -7,9 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.model import Record
+from tidegate.transcoding import PageCounts, RawPage, Transcoding
 from tidegate.write import PartWriter
 from unit.part_samples import MemoryStore, definition, plain_record
+from unit.raw_pages import raw
 from unit.test_write_passes import SMALL, assert_the_same, in_one_go, in_passes, peak, record_lists
+from unit.test_write_raw import as_bytes
 
 GROUPS = {"tidegate.columnar.GROUP_BYTES": 300, "tidegate.parquet.rowgroup.PAGE_RECORDS": 3}
 
@@ -53,6 +56,43 @@ def test_parts_depend_on_the_records_and_nothing_else(
     assert_the_same((expected, once), (found, often))
     assert found.schema == expected.schema
     assert all(part.records <= chosen.max_records_per_part for part in found.parts)
+
+
+@settings(max_examples=80, deadline=None)
+@given(documents(), record_lists(), st.lists(st.tuples(st.integers(0, 25), st.booleans()), max_size=6))
+def test_pages_of_bytes_give_the_same_parts_and_types_as_records(
+    document: dict[str, Any], records: list[Record], cuts: list[tuple[int, bool]]
+) -> None:
+    chosen = definition(**document)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**SMALL, **GROUPS}.items():
+            patch.setattr(name, value)
+        by_records, by_bytes = MemoryStore(), MemoryStore()
+        expected = in_one_go(chosen, records, by_records)
+        found = as_bytes(chosen, records, by_bytes, cuts)
+    assert_the_same((expected, by_records), (found, by_bytes))
+    assert found.schema == expected.schema
+
+
+def test_records_with_values_that_fit_never_become_objects() -> None:
+    def made(number: int) -> Record:
+        amount, flag = {"N": f"{number}.5"}, {"BOOL": number % 2 == 0}
+        return plain_record(number, amount=amount, flag=flag, exact={"N": "0." + "1" * 38}, tags={"SS": ["b", "a"]})
+
+    records = [made(number) for number in range(20_000)]
+    shared, store = Transcoding(PageCounts()), MemoryStore()
+    chosen = definition(format={"type": "Parquet"})
+    one = PartWriter(chosen, "exports/x/", "work/0/", store, ("id",), None, shared)
+    for start in range(0, 20_000, 1300):
+        page = raw(shared, records[start : start + 1300])
+        assert isinstance(page, RawPage)
+        page._to_records = lambda: pytest.fail("a record became an object")
+        one.add(page)
+    written, expected = one.finish(), in_one_go(chosen, records, other := MemoryStore())
+    assert written.schema == expected.schema
+    assert written.schema is not None
+    assert (written.schema[""]["amount"], written.schema[""]["exact"]) == ("decimal(38,18)", "text")
+    assert store.stored(written.parts[0]) == other.stored(expected.parts[0])
 
 
 def writer(store: MemoryStore, inherited: dict[str, dict[str, str]] | None = None, **document: Any) -> PartWriter:
