@@ -123,6 +123,7 @@ lock: $(VENV)/bootstrap/.done  ## resolve requirements/*.lock anew (UPGRADE=--up
 	echo 'awswrangler==3.17.1' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/bench-awswrangler.lock
 	printf 'dlt==1.31.0\nboto3==1.44.5\n' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/bench-dlt.lock
 	echo 'aiodynamo[aiohttp]==26.4' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/bench-aiodynamo.lock
+	printf 'pyarrow==26.0.1\nboto3==1.44.5\n' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/bench-pyarrow.lock
 	echo 'pydynox==1.8.0' | $(UV) $(COMPILE) $(UPGRADE) - -o requirements/bench-pydynox.lock
 	$(UV) $(COMPILE) $(UPGRADE) pyproject.toml --all-extras -o requirements/all.lock
 	for f in intake worker tick; do $(UV) $(PACKED) pyproject.toml --extra $$f -c requirements/all.lock -o requirements/$$f.lock; done

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from tidegate.dates import read_iso, written
 from tidegate.errors import FatalError
@@ -92,6 +92,17 @@ def _in(date: DateSpec) -> str:
 def named(names: Sequence[str], batch: Sequence[Mapping[str, AttributeValue]]) -> list[Column]:
     """The attributes of these names as columns, of a batch of records."""
     return [Column.of(name, [values.get(name, MISSING) for values in batch]) for name in names]
+
+
+def contents(column: Column) -> tuple[frozenset[str], Callable[[], Iterator[Any]]]:
+    """The kinds of a column's values, and what is in those that are not null."""
+
+    def values() -> Iterator[Any]:
+        for value in column.values:
+            if value and "NULL" not in value:
+                yield from value.values()
+
+    return column.kinds, values
 
 
 class ColumnOrder:

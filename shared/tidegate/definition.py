@@ -31,6 +31,8 @@ SOURCE_DEFAULTS: Mapping[str, Any] = {
 TIMED_SOURCES = frozenset({"dynamodb", "sample"})
 """Whose records have a time, whether their definition names its attribute or not."""
 FORMAT_DEFAULTS: Mapping[str, Any] = {"type": "CSV", "compression": "gzip", "formulaGuard": True}
+PARQUET_DEFAULTS: Mapping[str, Any] = {"compression": "zstd"}
+"""What is different where the format is Parquet."""
 DEFAULTS: Mapping[str, Any] = {
     "timeZone": "UTC",
     "settleSeconds": 60,
@@ -180,10 +182,13 @@ def _constant(value: str | float) -> AttributeValue:
 
 
 def _format(document: JSONObject) -> FormatSpec:
-    given = {**FORMAT_DEFAULTS, **_present(document)}
+    parquet = PARQUET_DEFAULTS if document.get("type") == "Parquet" else {}
+    given = {**FORMAT_DEFAULTS, **parquet, **_present(document)}
     if given["type"] == "TSV":
         given = {"delimiter": "\t", **given}
-    return FormatSpec(given["type"], given["compression"], given["formulaGuard"], Dialect.of(given))
+    return FormatSpec(
+        given["type"], given["compression"], given["formulaGuard"], Dialect.of(given), given.get("schema", {})
+    )
 
 
 def _present(document: JSONObject) -> dict[str, Any]:

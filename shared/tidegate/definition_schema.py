@@ -194,6 +194,7 @@ def validate(
         _check_without_header(checked_document)
     if "columns" in normalised:
         normalised["columns"] = [normalised_column(column) for column in normalised["columns"]]
+        _check_typed(normalised)
     if len(json.dumps(normalised)) > LARGEST_DOCUMENT:
         finding = f"The document has more than {LARGEST_DOCUMENT} bytes as ASCII JSON with its defaults."
         raise rejected("INVALID_FIELD", [finding], what=_WHAT)
@@ -253,6 +254,16 @@ def _nested_too_deeply(document: object) -> bool:
         if not level:
             return False
     return True
+
+
+def _check_typed(normalised: Mapping[str, Any]) -> None:
+    """A type for a column that a part can never have is a misspelt name."""
+    if normalised.get("unknownColumns") == "append":
+        return
+    names = {column.get("as") or column.get("from") or column["request"] for column in normalised["columns"]}
+    for name in normalised["format"].get("schema", {}):
+        if name not in names:
+            raise rejected("INVALID_FIELD", [f"format.schema.{name} is the type of no column."], what=_WHAT)
 
 
 def _inside(value: object) -> Iterable[object]:

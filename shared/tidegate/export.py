@@ -146,6 +146,7 @@ class ExportJob:
             self.params,
             self.definition,
             transcoding(kind.pages),
+            self.head,
         )
         if stored is not None and (stored.lookback is not None) != opening.looks_back(reading.window):
             return self._open(self._fresh(reading), None)  # a version that did not look back has made this checkpoint
@@ -210,6 +211,7 @@ class ExportJob:
             failed=written.failed.file if written.failed else None,
             dialect=self.definition.format.dialect,
             drift=changed,
+            schema=written.schema,
         )
         self.seal = Seal(
             operation_id=self.operation.operation_id,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from tidegate.definition import FORMAT_DEFAULTS
+from tidegate.definition import FORMAT_DEFAULTS, PARQUET_DEFAULTS
+from tidegate.parquet.columntypes import KNOWN, column_type
 from tidegate.source_schema import Strict
 
 _OF_ROWS = ("CSV", "TSV")
@@ -20,11 +22,18 @@ def _delimiter(value: str) -> str:
     return value
 
 
+def _type(value: str) -> str:
+    return column_type(value).text
+
+
 class Format(Strict):
     """How records become bytes."""
 
-    type: Literal["CSV", "TSV", "JSON", "JSONL"] = FORMAT_DEFAULTS["type"]
-    compression: Literal["gzip", "zstd", "none"] = FORMAT_DEFAULTS["compression"]
+    type: Literal["CSV", "TSV", "JSON", "JSONL", "Parquet"] = FORMAT_DEFAULTS["type"]
+    compression: Literal["gzip", "zstd", "snappy", "none"] = Field(
+        default=FORMAT_DEFAULTS["compression"],
+        description="Parquet compresses inside its files, by default with zstd; snappy is for Parquet alone.",
+    )
     formula_guard: bool = Field(
         default=FORMAT_DEFAULTS["formulaGuard"],
         alias="formulaGuard",
@@ -53,6 +62,29 @@ class Format(Strict):
         alias="missingText",
         description="CSV, TSV: stands for an attribute that a record does not have. Default: an empty cell.",
     )
+    types: dict[Annotated[str, Field(min_length=1, max_length=1024)], Annotated[str, AfterValidator(_type)]] | None = (
+        Field(
+            default=None,
+            alias="schema",
+            description=f"Parquet: types of columns by their names in the file. Types: {KNOWN}.",
+            examples=[{"amount": "decimal(12,2)", "uploadedOn": "timestamp"}],
+        )
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parquet_defaults(cls, given: object) -> object:
+        if isinstance(given, Mapping) and given.get("type") == "Parquet":
+            return {**PARQUET_DEFAULTS, **{name: value for name, value in given.items() if value is not None}}
+        return given
+
+    @field_validator("types", "compression")
+    @classmethod
+    def _of_parquet(cls, value: Value, info: ValidationInfo) -> Value:
+        kind = info.data.get("type")
+        if kind not in (None, "Parquet") and (value == "snappy" or isinstance(value, Mapping)):
+            raise ValueError(f"is for Parquet, and format.type is {kind}")
+        return value
 
     @field_validator("delimiter", "quoting", "line_end", "bom", "header", "null_text", "missing_text")
     @classmethod

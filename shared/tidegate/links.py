@@ -49,6 +49,7 @@ class Link:
     parts: tuple[NamedPart, ...]
     columns: Mapping[str, tuple[str, ...]]
     dialect: Dialect
+    schema: Mapping[str, Mapping[str, str]]
     previous: tuple[str, str] | None
     failed_key: str | None
     created_at: datetime
@@ -114,6 +115,7 @@ def _link(key: str, sha256: str, manifest: Mapping[str, Any]) -> Link:
             table: tuple(str(column["name"]) for column in columns) for table, columns in manifest["columns"].items()
         },
         dialect=Dialect.of(manifest.get("dialect", {})),
+        schema={table: dict(types) for table, types in manifest.get("schema", {}).items()},
         previous=(str(previous["key"]), str(previous["sha256"])) if previous else None,
         failed_key=manifest["failedRecords"]["key"],
         created_at=parse_rfc3339(manifest["createdAt"]),

@@ -31,6 +31,7 @@ def build(
     failed: Part | None = None,
     dialect: Dialect = RFC_4180,
     drift: JSONObject | None = None,
+    schema: Mapping[str, Mapping[str, str]] | None = None,
 ) -> str:
     """The text of a manifest; the same arguments give the same text.
 
@@ -38,6 +39,7 @@ def build(
     everything that is no link of a chain. `failed` is the list of records that could not be exported.
     `dialect` is told where it is another one than RFC 4180's, because the parts cannot be read without it;
     `drift` where columns changed.
+    `schema` is as Written has it; without one the manifest has no such member.
     """
     before, after = watermark
     content: dict[str, Any] = {
@@ -60,6 +62,7 @@ def build(
         "columns": {table: [dict(column) for column in found] for table, found in columns.items()},
         **({"drift": drift} if drift else {}),
         **({} if dialect == RFC_4180 else {"dialect": dialect.document()}),
+        **({} if schema is None else {"schema": schema}),
         "skipped": {name: skipped.get(name, 0) for name in ("filtered", "duplicate", "deleted")},
         "failedRecords": {"count": failed.records if failed else 0, "key": failed.key if failed else None},
         "previousManifest": {"key": previous.key, "sha256": previous.sha256} if previous else None,

@@ -193,15 +193,17 @@ class ColumnSpec:
 
 @dataclass(frozen=True, slots=True)
 class FormatSpec:
-    """How records become bytes: `type` CSV, TSV, JSON or JSONL; `compression` gzip, zstd or none.
+    """How records become bytes: `type` CSV, TSV, JSON, JSONL or Parquet; `compression` gzip, zstd, snappy or none.
 
-    `dialect` is that of CSV and TSV; other types do not look at it.
+    `dialect` is that of CSV and TSV, `schema` the types of columns that a definition declares for Parquet; other types
+    do not look at them.
     """
 
     type: str = "CSV"
     compression: str = "gzip"
     formula_guard: bool = True
     dialect: Dialect = RFC_4180
+    schema: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+import logging
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from tidegate.columnschema import PARQUET
 from tidegate.definition import from_document
 from tidegate.facts import bound
 from tidegate.failed import keys_of
 from tidegate.identity import Identity, key_names
 from tidegate.layout import LIST_NAME, directory, fenced_prefix
-from tidegate.links import Link
+from tidegate.links import Link, read_link
 from tidegate.lookback import Lookback
 from tidegate.model import JSON, Definition, Operation, Page, Window
 from tidegate.params import ExportParams
@@ -28,6 +30,8 @@ from tidegate.store.pairs import Head, Lease, Memory
 from tidegate.transcoding import Transcoding
 from tidegate.write import PartWriter
 
+logger = logging.getLogger(__name__)
+
 
 class ForgottenError(Exception):
     """The memory that a reading had begun to merge with is gone: the reading has to begin anew."""
@@ -35,7 +39,7 @@ class ForgottenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One claimed operation, and what its reading needs."""
+    """One claimed operation, and what its reading needs. `latest` is the pair's last committed manifest."""
 
     ledger: Ledger
     objects: Objects
@@ -45,6 +49,7 @@ class Opening:
     params: ExportParams
     definition: Definition
     transcoding: Transcoding | None
+    latest: Head | None = None
 
     def open(self, reading: Reading, stored: Stored | None, head: Head | None) -> Live:
         """The reading in this process, as fresh or as `stored` describes it. `head` is the link that it follows.
@@ -62,6 +67,7 @@ class Opening:
             names,
             stored.writer if stored else None,
             self.transcoding,
+            self._inherited() if stored is None else None,
         )
         return Live(reading, writer, iter(()) if reading.finished else self._pages(source, reading, late), late)
 
@@ -85,6 +91,16 @@ class Opening:
     @property
     def _private(self) -> str:
         return fenced_prefix(self.operation.operation_id, self.lease.fence)
+
+    def _inherited(self) -> Mapping[str, Mapping[str, str]]:
+        """The types that columns have in the pair's last files, where this export's have some."""
+        if self.definition.format.type != PARQUET or self.latest is None:
+            return {}
+        link = read_link(self.objects, self.latest.key)
+        if isinstance(link, Link) and link.sha256 == self.latest.sha256:
+            return link.schema
+        logger.warning("column types are found out anew: the last manifest is gone", extra={"key": self.latest.key})
+        return {}
 
     def _pages(self, source: Source, reading: Reading, late: Lookback | None) -> Generator[Page, None, None]:
         study, tables = self.lease.pair.study, self.params.tables

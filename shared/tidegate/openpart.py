@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from tidegate.columnar import ColumnarStream
 from tidegate.columns import ColumnOrder
+from tidegate.columnschema import ColumnSchema
 from tidegate.compression import Compression, compression_of
 from tidegate.dialects import RFC_4180
 from tidegate.formats import Format
+from tidegate.formats.parquet import ParquetFormat
 from tidegate.model import JSON, ColumnSpec, Definition, JSONObject
+from tidegate.native import columns as native_columns
+from tidegate.native import writes_type
+from tidegate.parquet.columntypes import column_type
+from tidegate.parquet.pagecompression import Codec, codec_of
+from tidegate.parquet.rowgroup import Transpose, texts, transposed
 from tidegate.paths import is_plain
-from tidegate.pieces import PartStream, Pieces, Spool, Tails
-from tidegate.transcoding import FORMATS, ItemSpec, RowSpec, Transcoding
+from tidegate.pieces import PLAIN, PartStream, Pieces, Spool, Tails
+from tidegate.transcoding import FORMATS, ItemSpec, Refusal, RowSpec, Transcoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +37,66 @@ class Plan:
     max_bytes: int
     items: ItemSpec
     transcoding: Transcoding | None = None
+    schema: ColumnSchema | None = None
 
     @property
     def compression(self) -> Compression:
-        """How parts are compressed."""
-        return compression_of(self.definition.format.compression)
+        """How parts are compressed as a whole; Parquet compresses inside."""
+        return PLAIN if self.schema else compression_of(self.definition.format.compression)
 
     @property
     def extension(self) -> str:
         """Of the parts' names: csv.gz, or csv without compression."""
         return self.format.extension + self.compression.suffix
 
-    def row_spec(self, names: tuple[str, ...]) -> RowSpec | None:
+    def stream(self) -> PartStream | ColumnarStream:
+        """Where a new part's bytes go."""
+        if self.schema is None:
+            return PartStream(self.pieces, self.compression)
+        return ColumnarStream(self.pieces, self._codec, self._transpose)
+
+    def restored_stream(self, state: JSONObject, tails: Tails) -> PartStream | ColumnarStream:
+        """The stream that `state` described."""
+        if self.schema is None:
+            return PartStream.restored(state, tails, self.pieces, self.compression)
+        return ColumnarStream.restored(state, tails, self.pieces, self._codec, self._transpose)
+
+    @property
+    def _codec(self) -> Codec:
+        return codec_of(self.definition.format.compression)
+
+    @property
+    def _transpose(self) -> Transpose:
+        """The native library's where it writes the rows too."""
+        return transposed if self.transcoding is None else native_columns.transposed
+
+    def format_of(self, stream: PartStream | ColumnarStream) -> Format:
+        """What makes the rows of a part with this stream: one whose columns have types needs these."""
+        if isinstance(stream, PartStream):
+            return self.format
+        return ParquetFormat([column_type(text) for _, text in stream.columns])
+
+    def first_values(
+        self, names: tuple[str, ...], lines: bytes
+    ) -> list[tuple[frozenset[str], Callable[[], Iterator[str]]]] | None:
+        """Of each column the kinds of values in these packed records, and what is in those that are not null, as text.
+
+        None where the records must become objects to know.
+        """
+        spec = None if self.transcoding is None else self.row_spec(names)  # all text: there are no types yet
+        if self.transcoding is None or spec is None:
+            return None
+        rows = self.transcoding.transcoder(self.items, spec).lines(lines)
+        if isinstance(rows, Refusal):
+            return None
+        types = [column_type("text")] * len(names)
+        _, columns, _ = self._transpose(rows.data, 0, len(rows.data), types, rows.count)
+        return [(kinds, partial(texts, values)) for kinds, values in zip(rows.kinds, columns, strict=True)]
+
+    def row_spec(self, names: tuple[str, ...], types: tuple[str, ...] = ()) -> RowSpec | None:
         """What the transcoder is to make of records in a part of these columns; None where only objects will do."""
+        if not all(map(writes_type, types)):
+            return None
         chosen = self.definition.columns
         columns = _attributes(chosen) if chosen else tuple(zip(names, names, strict=True))
         spec = self.definition.format
@@ -48,7 +104,7 @@ class Plan:
             return None
         if columns is None or (chosen and self.definition.unknown_columns != "ignore"):
             return None  # a column that is more than a copy; attributes that are looked at first
-        return RowSpec(spec.type, spec.formula_guard, columns, others=bool(chosen))
+        return RowSpec(spec.type, spec.formula_guard, columns, others=bool(chosen), types=types)
 
 
 def _attributes(columns: Sequence[ColumnSpec]) -> tuple[tuple[str, str], ...] | None:
@@ -65,7 +121,8 @@ class OpenPart:
     """
 
     number: int
-    stream: PartStream
+    stream: PartStream | ColumnarStream
+    format: Format
     names: tuple[str, ...] | None = None
     known: frozenset[str] = frozenset()
     records: int = 0
@@ -73,6 +130,11 @@ class OpenPart:
     waiting_records: int = 0
     seen: set[str] = field(default_factory=set)
     target: RowSpec | None = None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Of its columns, in a format that has types."""
+        return tuple(text for _, text in self.stream.columns) if isinstance(self.stream, ColumnarStream) else ()
 
     def state(self, tails: list[bytes | bytearray]) -> JSON:
         """What a later process needs to go on: JSON here, and bytes at the end of `tails`."""
@@ -91,9 +153,11 @@ class OpenPart:
         """The part that `state` described."""
         names = None if state["names"] is None else tuple(state["names"])
         waiting = Spool.restored(state["waiting"], tails)
+        stream = plan.restored_stream(state["stream"], tails)
         return cls(
             number=state["number"],
-            stream=PartStream.restored(state["stream"], tails, plan.pieces, plan.compression),
+            stream=stream,
+            format=plan.format_of(stream),
             names=names,
             known=plan.order.known(names or ()),
             records=state["records"],

@@ -11,7 +11,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 
-from tidegate.columns import named, printable, selected
+from tidegate.columnar import ColumnarStream
+from tidegate.columns import contents, named, printable, selected
 from tidegate.errors import FatalError
 from tidegate.facts import of_table
 from tidegate.failed import FailedRecords
@@ -20,7 +21,7 @@ from tidegate.model import JSON, FailedRecord, JSONObject, Part, Record
 from tidegate.openpart import OpenPart, Plan
 from tidegate.packing import packed, unpacked
 from tidegate.partnames import part_key
-from tidegate.pieces import PartStream, Spool, Tails, part_json, part_of
+from tidegate.pieces import Spool, Tails, part_json, part_of
 from tidegate.transcoding import RawPage, Refusal, Rows
 
 DISCOVERY_RECORDS = 10_000
@@ -40,6 +41,8 @@ class TableWriter:
         self._begun = 0
         self._written = 0
         self.table = table
+        self.types: dict[str, str] = {} if plan.schema is None else dict(plan.schema.inherited.get(table, {}))
+        """Of the columns of this table's files, earlier ones too, in a format that has types."""
         self.failed = FailedRecords()
         self.plain_bytes = 0
         self.parts: list[Part] = []
@@ -75,7 +78,7 @@ class TableWriter:
 
     def write_header_only(self) -> None:
         """Makes one part without a record."""
-        part = OpenPart(self._next_number(), PartStream(self._plan.pieces, self._plan.compression))
+        part = self._new()
         self._name_columns(part)
         self._end(part)
 
@@ -88,25 +91,52 @@ class TableWriter:
         """What may be put aside to save memory; that changes no byte of any part."""
         if self._part is not None:
             yield self._part.waiting
-            yield self._part.stream.unsent
-
-    def _next_number(self) -> int:
-        self._begun += 1
-        return self._begun
+            yield from self._part.stream.spools()
 
     def _begin(self) -> OpenPart:
-        part = OpenPart(self._next_number(), PartStream(self._plan.pieces, self._plan.compression))
-        if not self._plan.order.is_open:
+        part = self._new()
+        if not self._plan.order.is_open and not self._untyped(part):
             self._name_columns(part)
         self._part = part
         return part
 
+    def _new(self) -> OpenPart:
+        self._begun += 1
+        return OpenPart(self._begun, self._plan.stream(), self._plan.format)
+
+    def _untyped(self, part: OpenPart) -> list[str]:
+        """The part's columns that need a type which nobody knows yet."""
+        schema = self._plan.schema
+        return [] if schema is None else schema.lacking(self.types, self._plan.order.of(part.seen))
+
+    def _find_types(self, part: OpenPart, lines: bytes) -> None:
+        """Finds out the types that nobody knows yet, by the records that have waited; the library reads them faster."""
+        schema, untyped = self._plan.schema, frozenset(self._untyped(part))
+        if schema is None or not untyped:
+            return
+        names = self._plan.order.of(part.seen)
+        by_library = self._plan.first_values(names, lines)
+        found = by_library or [contents(column) for column in self._columns(names, self._readable(unpacked(lines)))]
+        for name, (kinds, values) in zip(names, found, strict=True):
+            if name in untyped:
+                self.types[name] = schema.found(name, kinds, values)
+
+    def _readable(self, records: Sequence[Record]) -> list[Record]:
+        """Those whose columns are what the definition says; the others fail when they are written."""
+        good = []
+        for record in records:
+            try:
+                selected(self._chosen, [record.values])
+            except UnwritableValueError:
+                continue
+            good.append(record)
+        return good
+
     def _name_columns(self, part: OpenPart) -> None:
         part.names = self._plan.order.of(part.seen)
         part.known = self._plan.order.known(part.names)
-        self._aim(part)
         try:
-            header = self._plan.format.header(part.names)
+            header = part.format.header(part.names)
         except UnwritableValueError as error:
             raise FatalError(
                 f"Column {printable(error.column)} cannot be in a {self._plan.definition.format.type} file: "
@@ -114,6 +144,12 @@ class TableWriter:
                 code="COLUMN_UNWRITABLE",
                 remedy="Give the column another name in the export's columns, then retry the operation.",
             ) from None
+        if isinstance(part.stream, ColumnarStream) and self._plan.schema is not None:
+            columns = self._plan.schema.types(self.types, part.names)
+            self.types.update(columns)
+            part.stream.begin(columns)
+            part.format = self._plan.format_of(part.stream)
+        self._aim(part)
         self._to_stream(part, header)
 
     @property
@@ -141,6 +177,10 @@ class TableWriter:
         """Fixes the part's columns; returns those of the records that have waited which are still to be written."""
         waiting = part.waiting.drain_lines(self._plan.pieces)
         part.waiting_records = 0
+        if self._untyped(part):
+            known = list(waiting)
+            self._find_types(part, b"".join(known))
+            waiting = iter(known)
         self._name_columns(part)
         part.seen.clear()
         for lines in waiting:
@@ -217,7 +257,7 @@ class TableWriter:
         if self._plan.order.is_open:
             fits = (index for index, record in enumerate(batch) if not record.values.keys() <= part.known)
             batch = batch[: next(fits, len(batch))]
-        columns, rows, bad = self._rows(names, batch)
+        columns, rows, bad = self._rows(part, names, batch)
         fit = self._that_fit(part, rows)
         taken = len(batch) if fit == len(rows) else _place(fit, bad)
         for index, error in bad.items():
@@ -242,7 +282,7 @@ class TableWriter:
         return [*selected(self._chosen, values), *named(names[len(self._chosen) :], values)]
 
     def _rows(
-        self, names: tuple[str, ...], batch: Sequence[Record]
+        self, part: OpenPart, names: tuple[str, ...], batch: Sequence[Record]
     ) -> tuple[Sequence[Column], list[bytes], dict[int, UnwritableValueError]]:
         """The rows of those that the format can hold, with their columns, and the others by their place in the batch.
 
@@ -252,12 +292,12 @@ class TableWriter:
             return (), [], {}
         try:
             columns = self._columns(names, batch)
-            return columns, self._plan.format.records(columns), {}
+            return columns, part.format.records(columns), {}
         except UnwritableValueError:
             good, rows, bad = [], [], {}
         for index, record in enumerate(batch):
             try:
-                rows += self._plan.format.records(self._columns(names, [record]))
+                rows += part.format.records(self._columns(names, [record]))
                 good.append(record)
             except UnwritableValueError as error:
                 bad[index] = error
@@ -286,7 +326,7 @@ class TableWriter:
     def _aim(self, part: OpenPart) -> None:
         """Says what rows the part's columns call for, also to the source that reads ahead."""
         if self._plan.transcoding is not None and part.names is not None:
-            part.target = self._plan.row_spec(part.names)
+            part.target = self._plan.row_spec(part.names, part.types)
             self._plan.transcoding.target = part.target
 
     def _to_stream(self, part: OpenPart, data: bytes | memoryview) -> None:
@@ -324,6 +364,7 @@ class TableWriter:
             "plainBytes": self.plain_bytes,
             "kinds": {name: sorted(kinds) for name, kinds in self._kinds.items()},
             "parts": [part_json(finished) for finished in self.parts],
+            "types": self.types,
             "failed": self.failed.state(tails),
             "open": None if part is None else part.state(tails),
         }
@@ -335,6 +376,7 @@ class TableWriter:
         writer._begun, writer._written, writer.plain_bytes = state["begun"], state["written"], state["plainBytes"]
         writer._kinds = {name: set(kinds) for name, kinds in state["kinds"].items()}
         writer.parts = [part_of(document) for document in state["parts"]]
+        writer.types = dict(state.get("types", {}))
         # In the order in which `state` wrote their bytes.
         writer.failed = FailedRecords.restored(state["failed"], tails)
         if state["open"] is not None:

@@ -200,6 +200,10 @@ class PartStream:
                 self._hash.update(chunk)
         return Stored(self._size, self._hash.hexdigest(), tuple(self._pieces))
 
+    def spools(self) -> Iterator[Spool]:
+        """What may be put aside to save memory."""
+        yield self.unsent
+
     def state(self, tails: list[bytes | bytearray]) -> JSON:
         """What a later process needs to go on: JSON here, and bytes at the end of `tails`."""
         tails.append(self._open_member)

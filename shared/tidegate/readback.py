@@ -9,13 +9,16 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from typing import Any, Final, TypeAlias
 
 from tidegate.compression import compression_of_key
 from tidegate.dialects import RFC_4180, Dialect
+from tidegate.parquet.reader import rows as parquet_rows
 
 Cells: TypeAlias = tuple[str | None, ...]
 """The chosen columns of one record as text, None where it has no text or number there."""
@@ -88,6 +91,8 @@ def extension_of(key: str) -> str:
 
 def _rows(raw: io.RawIOBase, key: str, names: Sequence[str], text: RowText) -> Iterator[Cells]:
     extension = extension_of(key)
+    if extension == "parquet":
+        return _parquet_rows(raw, names)
     if extension not in _READERS and extension not in _OF_ROWS:
         raise ValueError(f"no format is known for {extension}")
     stored = io.BufferedReader(raw, 1 << 20)
@@ -96,6 +101,13 @@ def _rows(raw: io.RawIOBase, key: str, names: Sequence[str], text: RowText) -> I
     encoding = "utf-8-sig" if text.dialect.bom else "utf-8"
     lines = io.TextIOWrapper(plain, encoding=encoding, newline="")
     return _csv_rows(lines, names, text) if extension in _OF_ROWS else _READERS[extension](lines, names)
+
+
+def _parquet_rows(raw: io.RawIOBase, names: Sequence[str]) -> Iterator[Cells]:
+    """The part is put aside on disk first: where its columns lie stands at its end."""
+    with TemporaryFile() as aside:
+        shutil.copyfileobj(raw, aside, 1 << 20)
+        yield from parquet_rows(aside, names)
 
 
 def _csv_rows(lines: io.TextIOWrapper, names: Sequence[str], text: RowText) -> Iterator[Cells]:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from tidegate.columnschema import PARQUET
 from tidegate.compression import compression_of
 from tidegate.drift import Known
 from tidegate.failed import LIST_MEDIA_TYPE
@@ -112,6 +113,8 @@ class Seal:
 
 def media_type(definition: Definition) -> str:
     """What an object says it is. A compressed file is one, not an encoding of another: readers get what was hashed."""
+    if definition.format.type == PARQUET:
+        return format_of(definition.format).media_type  # it is compressed inside
     compressed = compression_of(definition.format.compression).media_type
     return compressed or format_of(definition.format).media_type
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tidegate.columns import ColumnOrder, type_of
+from tidegate.columnschema import ColumnSchema
 from tidegate.errors import FatalError
 from tidegate.failed import FailedList, FailedRecords, check_cap, finished
 from tidegate.formats import format_of
@@ -37,7 +38,8 @@ class Written:
     """All parts of an operation, by table and number, and what the manifest says of them.
 
     `columns` has a list of `{name, type}` for each table. `records` counts records, `bytes` uncompressed bytes; the
-    size of each object is its part's own. `failed` lists the records that could not be written, None without any.
+    size of each object is its part's own. `schema` has by table the types of columns, those of earlier windows too; it
+    is None in formats without types. `failed` lists the records that could not be written, None without any.
     """
 
     parts: tuple[Part, ...]
@@ -45,6 +47,7 @@ class Written:
     records: int
     bytes: int
     failed: FailedList | None = None
+    schema: Mapping[str, Mapping[str, str]] | None = None
 
     @property
     def columns_of_records(self) -> Mapping[str, Sequence[Mapping[str, str]]]:
@@ -57,7 +60,8 @@ class Written:
         parts = [part_json(part) for part in self.parts]
         failed = None if self.failed is None else {"file": part_json(self.failed.file), "first": self.failed.first}
         counts = {"records": self.records, "bytes": self.bytes}
-        return {"parts": parts, "columns": self.columns, **counts, "failed": failed}
+        typed = {} if self.schema is None else {"schema": self.schema}
+        return {"parts": parts, "columns": self.columns, **counts, "failed": failed, **typed}
 
     @classmethod
     def of(cls, document: JSONObject) -> Written:
@@ -65,7 +69,8 @@ class Written:
         parts = tuple(part_of(part) for part in document["parts"])
         listed = document["failed"]
         failed = None if listed is None else FailedList(part_of(listed["file"]), tuple(listed["first"]))
-        return cls(parts, document["columns"], document["records"], document["bytes"], failed)
+        schema = document.get("schema")
+        return cls(parts, document["columns"], document["records"], document["bytes"], failed, schema)
 
 
 class PartWriter:
@@ -73,7 +78,8 @@ class PartWriter:
 
     `directory` is the final prefix of the parts and `piece_prefix` that of the private objects; both end in a slash.
     `key_names` are the attributes of the record key. With the `state` of an earlier writer it goes on where that one
-    stood. With the `transcoding` that the source has too, pages of bytes are written without becoming objects. After
+    stood. `inherited` are the types that columns have in earlier files, by table; it counts only where there is no
+    state. With the `transcoding` that the source has too, pages of bytes are written without becoming objects. After
     an exception the writer is of no use any more; go on from the last state.
     """
 
@@ -86,6 +92,7 @@ class PartWriter:
         key_names: tuple[str, ...],
         state: bytes | None,
         transcoding: Transcoding | None = None,
+        inherited: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         header, tails = ({}, Tails(memoryview(b""))) if state is None else _opened(state)
         self._definition = definition
@@ -102,6 +109,7 @@ class PartWriter:
             max_bytes=definition.max_bytes_per_part,
             items=ItemSpec(key_names, definition.source.time_key, definition.source.time_type, None),
             transcoding=transcoding,
+            schema=ColumnSchema.of(definition, header.get("inherited", inherited or {})),
         )
         self._directory = directory
         self._added: int = header.get("added", 0)
@@ -175,7 +183,14 @@ class PartWriter:
         parts = tuple(part for writer in tables for part in writer.parts)
         size = sum(writer.plain_bytes for writer in tables)
         failed = finished(self._groups(), self._directory, self._pieces)
-        return Written(parts, columns, self.records, size, failed)
+        return Written(parts, columns, self.records, size, failed, self._schema())
+
+    def _schema(self) -> Mapping[str, Mapping[str, str]] | None:
+        """The types of all columns, also of tables that do not occur this time: the next window goes by them."""
+        if self._plan.schema is None:
+            return None
+        found = {**self._plan.schema.inherited, **{writer.table: writer.types for writer in self._tables.values()}}
+        return {table: dict(sorted(types.items())) for table, types in sorted(found.items()) if types}
 
     def state(self) -> bytes:
         """All that a writer in another process needs to go on from here, beside the private objects."""
@@ -188,6 +203,7 @@ class PartWriter:
             "open": list(self._open),
             "failed": self._failed.state(tails),
             **({"leading": self._leading} if self._leading else {}),
+            **({} if self._plan.schema is None else {"inherited": self._plan.schema.inherited}),
         }
         header = json.dumps(document, separators=(",", ":")).encode()
         return b"".join((b"%b %d %d\n" % (_MAGIC, _STATE_VERSION, len(header)), header, *tails))

@@ -13,7 +13,8 @@ PROJECT = Path(__file__).parents[2]
 VENV = PROJECT / ".venv"
 LOCKS = PROJECT / "requirements"
 _TOOLS = {"bench-boto3": "boto3", "bench-awswrangler": "awswrangler", "bench-dlt": "dlt",
-          "bench-aiodynamo": "aiodynamo", "bench-pydynox": "pydynox"}  # fmt: skip
+          "bench-aiodynamo": "aiodynamo", "bench-pydynox": "pydynox",
+          "bench-pyarrow": "pyarrow"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

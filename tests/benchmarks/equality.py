@@ -1,6 +1,6 @@
 """Whether a written file has the records that it should have: each once, each value the same, in any notation.
 
-The file is read by the standard library and by notations.py, never by the code that wrote it.
+The file is read by the standard library, pyarrow and notations.py, never by the code that wrote it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+
+from pyarrow import parquet
 
 from benchmarks import notations, records
 
@@ -67,12 +70,22 @@ def _rows(written: Path) -> Iterator[Mapping[str, Any]]:
     files = sorted(path for path in written.rglob("*") if path.is_file()) if written.is_dir() else [written]
     for file in files:
         data = file.read_bytes()
+        if data.startswith(b"PAR1"):
+            yield from map(_shown, parquet.ParquetFile(io.BytesIO(data)).read().to_pylist())
+            continue
         text = (gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data).decode()
         if text.startswith("{"):
             yield from (json.loads(line, parse_int=Decimal, parse_float=Decimal) for line in text.splitlines())
         else:
             csv.field_size_limit(sys.maxsize)
             yield from csv.DictReader(io.StringIO(text, newline=""), strict=True)
+
+
+def _shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row with its times as numbers of milliseconds."""
+    return {
+        name: int(value.timestamp() * 1000) if isinstance(value, datetime) else value for name, value in row.items()
+    }
 
 
 def _same(expected: Mapping[str, Any] | None, found: Any) -> bool:

@@ -8,7 +8,7 @@ pieces. A piece goes into a local file, or to S3 as the worker sends it, and the
 from __future__ import annotations
 
 import importlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -104,13 +104,18 @@ def _written(task: Task, made: AWSClients, store: PieceStore) -> tuple[Part, ...
         return read(source, Ask(task.study, asked, transcoding=shared), cursor, chosen, None)
 
     late = _lookback(chosen, source, window)
-    writer = PartWriter(chosen, f"{name}/", f"{name}-pieces/", store, ("id",), None, shared)
+    writer = PartWriter(chosen, f"{name}/", f"{name}-pieces/", store, ("id",), None, shared, _TYPES)
     Live(Reading(window, None), writer, late.pages(pages_of, None), late).read(Endless())
     late.finish(f"{name}-memory")
     written = writer.finish()
     if written.records != task.count or written.failed is not None:
         raise SystemExit(f"{written.records} records were written and some failed; {task.count} were wanted")
+    _TYPES.update(written.schema or {})
     return written.parts
+
+
+_TYPES: dict[str, Mapping[str, str]] = {}
+"""Of Parquet's columns, as the export before found them out: a window takes them from the last manifest."""
 
 
 def _lookback(chosen: Definition, source: Source, window: Window) -> Lookback:

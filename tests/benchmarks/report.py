@@ -8,7 +8,7 @@ from benchmarks import prices, ratios, sftp
 from benchmarks.ratios import Spread
 from benchmarks.records import RECORD_BYTES
 from benchmarks.results import Results
-from benchmarks.ways import BASELINE, LIMIT_CSV, LIMIT_JSONL, WAYS, Way
+from benchmarks.ways import BASELINE, LIMIT_CSV, LIMIT_JSONL, PARQUET_BASELINE, WAYS, Way
 
 MEBIBYTE = 1 << 20
 _WHERE = {"near": "on loopback", "far": f"a round trip of {sftp.ROUND_TRIP_MILLIS} ms"}
@@ -73,6 +73,9 @@ def _goals(results: Results) -> Iterator[str]:
         ("CSV against pydynox", "tidegate-csv", "pydynox", "8", 8.0),
         ("DynamoDB to S3 against boto3", "tidegate-s3", BASELINE, "45", 45.0),
         ("without the native module against boto3", "tidegate-pure", BASELINE, "7", 7.0),
+        ("Parquet with zstd against boto3", "tidegate-parquet", BASELINE, "35", 35.0),
+        ("Parquet with snappy against boto3", "tidegate-snappy", BASELINE, "35", 35.0),
+        ("Parquet against boto3 and pyarrow", "tidegate-parquet", PARQUET_BASELINE, "-", 0.0),
         ("the default's gzip against boto3 with gzip", "tidegate-default", "boto3-gzip", "-", 0.0),
     )
     rows = []

@@ -14,6 +14,7 @@ from benchmarks.measure import Task
 
 BASELINE: Final = "boto3"
 """Table.query and csv.DictWriter, uncompressed: 1.0."""
+PARQUET_BASELINE: Final = "boto3-pyarrow"
 LIMIT_CSV, LIMIT_JSONL = "all C, CSV", "all C, JSONL"
 
 
@@ -59,6 +60,12 @@ WAYS: Final[Sequence[Way]] = (
     Way("tidegate-s3", "Tidegate, CSV to S3 over TLS", *_OURS, options={"format": "CSV", "sink": "s3"}),
     Way("tidegate-pure", "Tidegate, CSV, without the native module", *_OURS,
         options={"format": "CSV", "native": "no"}),
+    Way(PARQUET_BASELINE, "boto3 Table.query, pyarrow's ParquetWriter, zstd", "benchmarks.peers.table_parquet",
+        "bench-pyarrow", "Parquet", options={"compression": "zstd"}),
+    Way("tidegate-parquet", "Tidegate, Parquet, zstd", *_OURS, "Parquet",
+        options={"format": "Parquet", "compression": "zstd"}),
+    Way("tidegate-snappy", "Tidegate, Parquet, snappy", *_OURS, "Parquet",
+        options={"format": "Parquet", "compression": "snappy"}),
     Way(LIMIT_CSV, "all C: OpenSSL, one scanner, CSV", "limit", None),
     Way(LIMIT_JSONL, "all C, JSONL", "limit", None, "JSONL"),
     Way("boto3-gzip", "boto3 Table.query, csv.DictWriter, gzip 6", "benchmarks.peers.table_query", "bench-boto3",

@@ -27,6 +27,7 @@ class ExactLibrary(Library):
         self._free.restype, self._free.argtypes = None, [ctypes.c_void_p]
         self.page = self._with_exact_buffers(self.page)
         self.lines = self._with_exact_buffers(self.lines)
+        self.columns = self._with_exact_columns(self.columns)
 
     def _with_exact_buffers(self, function: Callable[..., None]) -> Callable[..., None]:
         def exactly(plan: Any, body: bytes, *rest: Any) -> None:
@@ -37,6 +38,24 @@ class ExactLibrary(Library):
             while not self._tried(sizes, plan, lambda exact: function(plan, source, *numbers, exact, outcome), outcome):
                 sizes.grow(outcome.status)
             self._free(source)
+
+        return exactly
+
+    def _with_exact_columns(self, function: Callable[..., int]) -> Callable[..., int]:
+        def exactly(rows: bytes, size: int, *rest: Any) -> int:
+            *numbers, columns, count, out, bits, stride, records = rest
+            source = self._malloc(size)
+            ctypes.memmove(source, rows, size)
+            outputs = [(room, self._malloc(ctypes.sizeof(room))) for room in (out, bits) if room is not None]
+            for room, block in outputs:
+                ctypes.memset(block, 0, ctypes.sizeof(room))
+            blocks = [block for _, block in outputs] or [None, None]
+            end = function(source, size, *numbers, columns, count, *blocks, stride, records)
+            for room, block in outputs:
+                ctypes.memmove(room, block, ctypes.sizeof(room))
+                self._free(block)
+            self._free(source)
+            return end
 
         return exactly
 

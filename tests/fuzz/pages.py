@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -42,6 +43,11 @@ _ODD = (
     "\b\f",
 )
 _MILLIS = 1475539200000
+TYPES = (
+    "text", "binary", "boolean", "int64", "decimal(3,1)", "decimal(18,2)", "decimal(38,0)", "decimal(38,18)",
+    "decimal(21,19)", "timestamp(iso8601,3)", "timestamp(iso8601,0)", "timestamp(epochMillis)",
+)  # fmt: skip
+"""Those that the library writes."""
 _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "/": "\\/"}
 
 
@@ -67,7 +73,16 @@ class PageMaker:
         columns = [(name if choose.random() < 0.7 else f'{name}"\n{at}', name) for at, name in enumerate(attributes)]
         if choose.random() < 0.2:
             columns.append(("again", attributes[0]))
-        return RowSpec(choose.choice(FORMATS), choose.random() < 0.7, tuple(columns), choose.random() < 0.8)
+        spec = RowSpec(choose.choice(FORMATS), choose.random() < 0.7, tuple(columns), choose.random() < 0.8)
+        types = tuple(self._type(attribute) for _, attribute in columns)
+        return replace(spec, types=types) if spec.format == "Parquet" else spec
+
+    def _type(self, attribute: str) -> str:
+        """Mostly one that holds everything: a value that does not fit has its whole page refused."""
+        choose = self._random
+        if attribute == "at" and choose.random() < 0.7:
+            return choose.choice(("timestamp(epochMillis)", "timestamp(epochSeconds)", "timestamp(iso8601)"))
+        return "text" if choose.random() < 0.7 else choose.choice(TYPES)
 
     def items(self, spec: ItemSpec, most: int = 5) -> list[Item]:
         """Items with a key and a time that can be read."""

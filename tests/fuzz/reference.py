@@ -10,10 +10,12 @@ from typing import Any
 
 from tidegate.definition import from_document
 from tidegate.formats import MISSING, Column, format_of
+from tidegate.formats.parquet import ParquetFormat
 from tidegate.formats.wire import base64_text
 from tidegate.model import AttributeValue, FormatSpec, Record
 from tidegate.native import ItemSpec, Rows, RowSpec
 from tidegate.packing import packed, unpacked
+from tidegate.parquet.columntypes import column_type
 from tidegate.sources.dynamodb.answers import answer_of
 from tidegate.sources.dynamodb.schema import Plan, Schema
 from tidegate.sources.dynamodb.sieve import Sieve
@@ -117,6 +119,8 @@ def _written(records: list[Record], rows: RowSpec | None) -> tuple[list[bytes], 
     if not rows.others and any(not record.values.keys() <= attributes for record in records):
         raise NotPlainError
     made = format_of(FormatSpec(type=rows.format, formula_guard=rows.formula_guard))
+    if rows.format == "Parquet":
+        made = ParquetFormat([column_type(text) for text in rows.types or ["text"] * len(rows.columns)])
     columns = [Column.of(name, [r.values.get(attribute, MISSING) for r in records]) for name, attribute in rows.columns]
     written = made.records(columns) if records else []
     return written, made.separator, [column.kinds for column in columns]

@@ -9,14 +9,18 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
 from fuzz.exact import ExactLibrary
 from fuzz.pages import PageMaker, mutated
 from fuzz.reference import NotPlainError, Result, lines_result, page_result
-from tidegate.native import Refusal, Rows, Transcoder
+from tidegate.native import Refusal, Rows, RowSpec, Transcoder
+from tidegate.native import columns as native_columns
 from tidegate.native.library import PATH, Library
+from tidegate.parquet.columntypes import column_type
+from tidegate.parquet.rowgroup import transposed
 
 _MUTATIONS_A_PAGE = 9
 
@@ -46,23 +50,43 @@ def fuzz(seed: int, pages: int, native: Library, shown: Callable[[bytes], None])
     counts: Counter[str] = Counter()
     while counts.total() < pages:
         spec, rows = maker.items_spec(), maker.row_spec()
+        kind = "typed " if rows is not None and rows.types else ""
         transcoder = Transcoder(spec, rows, native=native)
         whole = maker.page(maker.items(spec))
         low, high = maker.window()
         for body in (whole, *(mutated(random, whole) for _ in range(_MUTATIONS_A_PAGE))):
             shown(body)
             how = compare(transcoder.page(body, low, high), lambda: page_result(body, spec, rows, low, high))  # noqa: B023
-            counts["page as made: " + how if body is whole else "page mutated: " + how] += 1
+            counts[f"{kind}page {'as made' if body is whole else 'mutated'}: {how}"] += 1
         if rows is None:
             continue
+        made = transcoder.page(whole, low, high)
+        if rows.types and isinstance(made, Rows):
+            counts["columns: " + _columns(random, bytes(made.data), rows, native)] += 1
         packed = Transcoder(spec, None, native=native).page(whole, low, high)
         if isinstance(packed, Rows):
             lines = bytes(packed.data)
             for body in (lines, mutated(random, lines)):
                 shown(body)
                 how = compare(transcoder.lines(body), lambda: lines_result(body, rows))  # noqa: B023
-                counts["lines as made: " + how if body is lines else "lines mutated: " + how] += 1
+                counts[f"{kind}lines {'as made' if body is lines else 'mutated'}: {how}"] += 1
     return counts
+
+
+def _columns(random: Random, data: bytes, rows: RowSpec, native: Library) -> str:
+    """Rows as columns, as the reference has them; changed or cut short they are refused, or some columns."""
+    types = [column_type(text) for text in rows.types]
+    limit, most = random.choice(((len(data), 1000), (len(data) // 2, 1000), (len(data), 2)))
+    found = native_columns.transposed(data, 0, limit, types, most, native)
+    wanted = transposed(data, 0, limit, types, most)
+    assert (found[0], found[2]) == (wanted[0], wanted[2])
+    for one, other in zip(found[1], wanted[1], strict=True):
+        assert (one.nulls, one.low, one.high) == (other.nulls, other.low, other.high)
+        assert (bytes(one.present), bytes(one.data)) == (bytes(other.present), bytes(other.data))
+    for broken in (data[: random.randrange(len(data) + 1)], mutated(random, data)):
+        with suppress(ValueError):
+            native_columns.transposed(broken, 0, len(broken), types, most, native)
+    return "equal"
 
 
 def main() -> None:

@@ -194,10 +194,11 @@ def test_a_source_without_an_order_by_time_finds_late_records_too(tide: Tide, so
         ("CSV", {}),
         ("JSON", {}),
         ("JSONL", {}),
+        ("Parquet", {}),
         ("TSV", {"bom": True, "lineEnd": "LF"}),
         ("CSV", {"delimiter": ";", "header": False, "quoting": "all"}),
     ],
-    ids=["CSV", "JSON", "JSONL", "TSV", "CSV without header"],
+    ids=["CSV", "JSON", "JSONL", "Parquet", "TSV", "CSV without header"],
 )
 @pytest.mark.parametrize("damage", ["deleted", "changed"])
 def test_a_memory_that_is_lost_is_read_from_the_parts(

@@ -29,7 +29,7 @@ from tidegate.model import Pair, Window
 from tidegate.upkeep import Report
 from tidegate.verify import Verification
 
-FORMATS = [("CSV", "gzip"), ("CSV", "none"), ("JSON", "gzip"), ("JSONL", "none")]
+FORMATS = [("CSV", "gzip"), ("CSV", "none"), ("JSON", "gzip"), ("JSONL", "none"), ("Parquet", "zstd")]
 
 
 def use_format(world: World, kind: str, compression: str) -> None:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+from pyarrow import parquet
 
 from integration.resources import INDEX, REGION, create
 from tidegate.accept import Origin
@@ -182,6 +183,9 @@ class World:
         if key.endswith(".gz"):
             data = gzip.decompress(data)
         name = key.removesuffix(".gz")
+        if name.endswith(".parquet"):
+            table: list[dict[str, Any]] = parquet.read_table(io.BytesIO(data)).to_pylist()
+            return table
         if name.endswith((".csv", ".tsv")):
             dialect = manifest.get("dialect", {})
             names = [column["name"] for column in manifest["columns"][part["table"]]]

@@ -88,6 +88,8 @@ def test_a_short_document_gets_every_default() -> None:
         json.loads(OF_THE_TEMPLATE),
         {"exportId": "s", "source": {"type": "sample", "options": {"everySeconds": 60, "note": None}}},
         {**SHORT, "source": {**SOURCE, "recordKey": ["id", "at"], "filter": {"live": True, "n": [1, 2.5], "s": "x"}}},
+        {**SHORT, "format": {"type": "Parquet"}},
+        {**SHORT, "columns": ["a"], "format": {"type": "Parquet", "compression": "snappy", "schema": {"a": "int64"}}},
         {**SHORT, "studies": ["a", "é"], "columns": [{"from": "a.b"}], "rowLimit": 100_000},
     ],
 )
@@ -110,6 +112,41 @@ def test_only_what_has_no_default_may_be_null() -> None:
     nothing = {**SHORT, "columns": None, "rowLimit": None, "firstExportFrom": None}
     assert validate(nothing) == validate(SHORT)
     assert replace(from_document(nothing, 1), document={}) == replace(from_document(SHORT, 1), document={})
+
+
+def test_parquet_is_compressed_with_zstd_unless_it_says_otherwise() -> None:
+    for document in (
+        {**SHORT, "format": {"type": "Parquet"}},
+        {**SHORT, "format": {"type": "Parquet", "schema": None}},
+    ):
+        assert from_document(document, 1).format == FormatSpec("Parquet", "zstd")
+        assert from_document(validate(document), 1).format == FormatSpec("Parquet", "zstd")
+    assert from_document(validate({**SHORT, "format": {"type": "Parquet", "compression": "gzip"}}), 1).format == (
+        FormatSpec("Parquet", "gzip")
+    )
+
+
+def test_a_declared_type_is_kept_as_it_is_meant() -> None:
+    document = {**SHORT, "format": {"type": "Parquet", "schema": {"amount": "decimal( 12 , 2 )", "at": "timestamp"}}}
+    assert validate(document)["format"]["schema"] == {"amount": "decimal(12,2)", "at": "timestamp"}
+    assert from_document(document, 1).format.schema["at"] == "timestamp"
+
+
+@pytest.mark.parametrize(
+    ("said", "changes"),
+    [
+        ("format.schema.amount", {"format": {"type": "Parquet", "schema": {"amount": "money"}}}),
+        ("format.schema.amuont is the type of no column",
+         {"format": {"type": "Parquet", "schema": {"amuont": "int64"}}, "columns": ["amount"]}),
+        ("format.schema is for Parquet, and format.type is CSV", {"format": {"type": "CSV", "schema": {"a": "int64"}}}),
+        ("format.compression is for Parquet, and",
+         {"format": {"type": "JSONL", "compression": "snappy"}}),
+    ],
+)  # fmt: skip
+def test_types_that_mean_nothing_are_refused(said: str, changes: dict[str, Any]) -> None:
+    error = refused({**SHORT, **changes})
+    assert error.code == "INVALID_FIELD"
+    assert said in error.message
 
 
 def test_a_filter_gives_each_attribute_its_list_of_values() -> None:

@@ -142,8 +142,8 @@ def pages(count: int) -> Iterator[list[Record]]:
         yield [plain_record(n, note={"S": f"{n * 2654435761 % 2**64:016x}" * 3}) for n in range(start, start + 500)]
 
 
-def peak(count: int) -> int:
-    writer = PartWriter(definition(), "exports/x/", "work/1/", Discarding(), ("id",), None)
+def peak(count: int, **document: Any) -> int:
+    writer = PartWriter(definition(**document), "exports/x/", "work/1/", Discarding(), ("id",), None)
     tracemalloc.start()
     try:
         for page in pages(count):

@@ -14,6 +14,7 @@ from tidegate.errors import FatalError
 from tidegate.formats.delimited import CSVFormat, TSVFormat
 from tidegate.formats.jsonarray import JSONArrayFormat
 from tidegate.formats.jsonlines import JSONLinesFormat
+from tidegate.formats.parquet import ParquetFormat
 from tidegate.formats.wire import MISSING, Column, UnwritableValueError
 from tidegate.model import FormatSpec
 
@@ -75,3 +76,4 @@ register("CSV", lambda spec: CSVFormat(formula_guard=spec.formula_guard, dialect
 register("TSV", lambda spec: TSVFormat(formula_guard=spec.formula_guard, dialect=spec.dialect))
 register("JSON", lambda _: JSONArrayFormat())
 register("JSONL", lambda _: JSONLinesFormat())
+register("Parquet", lambda _: ParquetFormat())

@@ -7,10 +7,10 @@ takes that page. Without the library every page goes that way.
 from __future__ import annotations
 
 from tidegate.native.library import UnusableLibraryError, library
-from tidegate.native.plan import FORMATS, ItemSpec, RowSpec
+from tidegate.native.plan import FORMATS, ItemSpec, RowSpec, writes_type
 from tidegate.native.transcoder import Refusal, Rows, Transcoder
 
-__all__ = ["FORMATS", "ItemSpec", "Refusal", "RowSpec", "Rows", "Transcoder", "available", "why_not"]
+__all__ = ["FORMATS", "ItemSpec", "Refusal", "RowSpec", "Rows", "Transcoder", "available", "why_not", "writes_type"]
 
 
 def available() -> bool:

@@ -4,7 +4,7 @@
 
 #include "value.h"
 
-enum { CSV, JSON, PACK }; /* modes; JSONL is JSON with other ends */
+enum { CSV, JSON, PACK, TYPED }; /* modes; JSONL is JSON with other ends */
 enum { DONE, UNEXPECTED, OTHER_COLUMN, SHORT_OF_OUT, SHORT_OF_RECORDS, SHORT_OF_NAMES };
 
 /* Bytes of the caller's, followed by SLACK more that may be read. */
@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     int64_t attribute;
     bytes before; /* what stands before its value: nothing in CSV, ,"name": in JSON */
+    int64_t type, digits, scale; /* in TYPED, see typed.h */
 } planned_column;
 
 typedef struct {

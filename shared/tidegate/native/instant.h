@@ -60,8 +60,8 @@ static int64_t days_since_1970(int year, int month, int day) {
     return days - 719162;
 }
 
-/* 2026-01-31T00:00:00 with up to nine more digits, then Z or +00:00. */
-static int read_iso8601(const piece *given, int64_t *millis) {
+/* 2026-01-31T00:00:00 with up to nine more digits, then Z or +00:00; in so many parts of a second, rounded down. */
+static int read_iso8601(const piece *given, int64_t parts, int64_t *instant) {
     position at = given->start, stop = given->stop;
     if (stop - at < 20 || at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' || at[16] != ':')
         return 0;
@@ -78,7 +78,7 @@ static int read_iso8601(const piece *given, int64_t *millis) {
     at += 19;
     if (*at == '.') {
         position digits = ++at;
-        int64_t unit = 100;
+        int64_t unit = parts / 10;
         for (; at < stop && *at >= '0' && *at <= '9'; at++, unit /= 10)
             fraction += unit * (*at - '0');
         if (at == digits || at - digits > 9)
@@ -87,14 +87,14 @@ static int read_iso8601(const piece *given, int64_t *millis) {
     if (!(stop - at == 1 && *at == 'Z') && !(stop - at == 6 && !memcmp(at, "+00:00", 6)))
         return 0;
     int64_t seconds = days_since_1970(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
-    *millis = 1000 * seconds + fraction;
+    *instant = parts * seconds + fraction;
     return 1;
 }
 
 /* 0 where the value is no such time, or none that is plain enough to be read here. */
 static int read_time(const value *given, int64_t notation, int64_t *millis) {
     if (notation == ISO8601)
-        return given->kind == KIND_S && read_iso8601(&given->text, millis);
+        return given->kind == KIND_S && read_iso8601(&given->text, 1000, millis);
     return given->kind == KIND_N && read_epoch(&given->text, notation == EPOCH_SECONDS, millis);
 }
 #endif

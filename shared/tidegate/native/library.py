@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Final
 
 PATH: Final = Path(__file__).with_name("libtranscode.so")
-INTERFACE: Final = 1
+INTERFACE: Final = 2
 """What `tidegate_interface` of a library that fits these structures returns."""
 SLACK: Final = 32
 """Bytes that may be read behind each text of a plan."""
 
-CSV, JSON, PACK = range(3)
+CSV, JSON, PACK, TYPED = range(4)
 DONE, UNEXPECTED, OTHER_COLUMN, SHORT_OF_OUT, SHORT_OF_RECORDS, SHORT_OF_NAMES = range(6)
 SHOWN, OTHER = 1, 2
 NOTATIONS: Final = {"epochMillis": 0, "epochSeconds": 1, "iso8601": 2}
@@ -36,7 +36,11 @@ class PlannedAttribute(ctypes.Structure):
 class PlannedColumn(ctypes.Structure):
     """`planned_column` in call.h."""
 
-    _fields_ = (("attribute", ctypes.c_int64), ("before", Text))
+    _fields_ = (
+        ("attribute", ctypes.c_int64),
+        ("before", Text),
+        *((name, ctypes.c_int64) for name in ("type", "digits", "scale")),
+    )
 
 
 class Plan(ctypes.Structure):
@@ -90,6 +94,19 @@ class Outcome(ctypes.Structure):
     )
 
 
+class TypedColumn(ctypes.Structure):
+    """`column` in columns.h."""
+
+    width: int
+    compared: int
+    at: int
+    size: int
+    present: int
+    low: int
+    high: int
+    _fields_ = tuple((name, ctypes.c_int64) for name in ("width", "compared", "at", "size", "present", "low", "high"))
+
+
 class UnusableLibraryError(Exception):
     """There is no library at that path, or not one that fits; the message says which and what to do."""
 
@@ -114,6 +131,13 @@ class Library:
         page.restype = lines.restype = None
         page.argtypes = [plan, ctypes.c_void_p, *(ctypes.c_int64,) * 3, room, outcome]
         lines.argtypes = [plan, ctypes.c_void_p, ctypes.c_int64, room, outcome]
+        columns = loaded.tidegate_columns
+        columns.restype = ctypes.c_int64
+        columns.argtypes = [
+            *(ctypes.c_void_p, *(ctypes.c_int64,) * 4, ctypes.POINTER(TypedColumn), ctypes.c_int64),
+            *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.POINTER(ctypes.c_int64)),
+        ]
+        self.columns: Callable[..., int] = columns
         self.page: Callable[..., None] = page
         self.lines: Callable[..., None] = lines
 

@@ -17,11 +17,13 @@ from tidegate.native.library import (
     PACK,
     SHOWN,
     SLACK,
+    TYPED,
     Plan,
     PlannedAttribute,
     PlannedColumn,
     Text,
 )
+from tidegate.parquet.columntypes import INT64, column_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,18 @@ class ItemSpec:
 
 @dataclass(frozen=True, slots=True)
 class RowSpec:
-    """The rows wanted: CSV, JSON or JSONL, the columns as (name in the file, attribute) in the file's order.
+    """The rows wanted: CSV, JSON, JSONL or Parquet, the columns as (name in the file, attribute) in the file's order.
 
     With `others` attributes that are no column are left out; without it a record that has one refuses the page. There
     has to be a column. Names of columns have to be Unicode text: a Transcoder raises UnicodeEncodeError for JSON.
+    `types` has the type of each column where the format is Parquet, each one that `writes_type` says yes to.
     """
 
     format: str
     formula_guard: bool
     columns: tuple[tuple[str, str], ...]
     others: bool
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ _FORMATS: Final[Mapping[str, _Ends]] = {
     "CSV": _Ends(CSV, b"", b"\r\n", b""),
     "JSON": _Ends(JSON, b"\n", b"", b","),
     "JSONL": _Ends(JSON, b"", b"\n", b""),
+    "Parquet": _Ends(TYPED, b"", b"", b""),
 }
 FORMATS: Final = tuple(_FORMATS)
 """The formats that the library writes."""
@@ -92,13 +97,16 @@ class PreparedPlan:
         hidden = len(self.names)
         attributes = [PlannedAttribute(self._text(_as_in_pages(name)), roles[name]) for name in self.names]
         attributes.append(PlannedAttribute(self._text(_NOT_IN_ANY_PAGE), 0))
-        before = [b"" if ends.mode == CSV else f",{json_string(name)}:".encode() for name, _ in columns]
+        before = [b"" if ends.mode != JSON else f",{json_string(name)}:".encode() for name, _ in columns]
+        types = [(0, 0, 0) if rows is None or not rows.types else _typed(rows.types[n]) for n in range(len(columns))]
         written = [
-            PlannedColumn(at[columns[n][1]] if roles[columns[n][1]] & SHOWN else hidden, self._text(before[n]))
+            PlannedColumn(
+                at[columns[n][1]] if roles[columns[n][1]] & SHOWN else hidden, self._text(before[n]), *types[n]
+            )
             for n in self.written_order
         ]
         most_uses = max(Counter(attribute for _, attribute in columns).values(), default=0)
-        self.fixed = 256 + sum(map(len, before)) + 8 * (len(columns) + len(items.key))
+        self.fixed = 256 + sum(map(len, before)) + 24 * len(columns) + 8 * len(items.key)
         self._plan = Plan(
             mode=ends.mode,
             guard=rows is not None and rows.formula_guard,
@@ -134,6 +142,30 @@ def plan_of_pages(items: ItemSpec, rows: RowSpec | None) -> PreparedPlan:
 def plan_of_lines(items: ItemSpec, rows: RowSpec) -> PreparedPlan:
     """For packed records, which hold nothing but what they show. Raises UnicodeEncodeError as RowSpec has it."""
     return PreparedPlan(items, rows, None)
+
+
+_TEXT, _BINARY, _BOOLEAN, _SHORT, _LONG, _INSTANT = range(6)
+"""The types of typed.h."""
+_SHORT_DIGITS: Final = 18
+_MOST_POWER: Final = 19
+
+
+def writes_type(text: str) -> bool:
+    """Whether the library writes values of this type of column."""
+    column = column_type(text)
+    return column.kind not in ("double", "date") and column.scale <= _MOST_POWER
+
+
+def _typed(text: str) -> tuple[int, int, int]:
+    """Type, digits and scale of a column for typed.h."""
+    column = column_type(text)
+    if column.kind == "decimal":
+        return _SHORT if column.physical == INT64 else _LONG, column.precision, column.scale
+    if column.notation == "iso8601":
+        return _INSTANT, -1 if column.fraction is None else column.fraction, 0
+    if column.physical == INT64:
+        return _SHORT, _SHORT_DIGITS, {"epochMillis": 3, "epochSeconds": 6}.get(column.notation, 0)
+    return {"binary": _BINARY, "boolean": _BOOLEAN}.get(column.kind, _TEXT), 0, 0
 
 
 def _written_order(ends: _Ends, columns: Sequence[tuple[str, str]]) -> list[int]:

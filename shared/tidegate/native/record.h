@@ -2,7 +2,7 @@
 #ifndef TIDEGATE_RECORD_H
 #define TIDEGATE_RECORD_H
 
-#include "call.h"
+#include "typed.h"
 
 static inline int is_in_item(const call *c, const attribute *one) {
     return one->item == c->work.item;
@@ -76,6 +76,21 @@ static uint8_t *write_csv(call *c, uint8_t *out) {
         /* A row of one empty cell would be an empty line, which readers skip. */
         *out++ = '"';
         *out++ = '"';
+    }
+    return out;
+}
+
+static uint8_t *write_typed(call *c, uint8_t *out) {
+    for (int64_t number = 0; number < c->plan->column_count; number++) {
+        const planned_column *column = &c->plan->columns[number];
+        attribute *one = &c->work.attributes[column->attribute];
+        int here = is_in_item(c, one);
+        if (here)
+            one->kinds |= 1u << one->value.kind;
+        here = here && one->value.kind != KIND_NULL;
+        *out++ = (uint8_t)here;
+        if (here && !(out = typed_value(out, &one->value, column, c->work.end)))
+            return NULL;
     }
     return out;
 }
@@ -179,7 +194,10 @@ static int keep(call *c, position item, position behind) {
     if (o->count)
         out = written(out, &p->separator);
     out = written(out, &p->open);
-    out = p->mode == CSV ? write_csv(c, out) : p->mode == JSON ? write_object(c, out) : write_packed(c, out);
+    out = p->mode == CSV    ? write_csv(c, out)
+          : p->mode == JSON ? write_object(c, out)
+          : p->mode == PACK ? write_packed(c, out)
+                            : write_typed(c, out);
     if (!out)
         return UNEXPECTED;
     c->out = written(out, &p->close);

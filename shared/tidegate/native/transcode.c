@@ -5,14 +5,14 @@
  */
 #define _DEFAULT_SOURCE /* for anonymous maps */
 
-#include "instant.h"
+#include "columns.h"
 #include "page.h"
 
 #define EXPORTED __attribute__((visibility("default")))
 
 /* Changes with the structures in page.h, so that a library of another time is noticed. */
 EXPORTED int64_t tidegate_interface(void) {
-    return 1;
+    return 2;
 }
 
 static void begin(call *c, const plan *p, position input, int64_t size, int64_t low, int64_t high, const room *r,
@@ -57,4 +57,15 @@ EXPORTED void tidegate_lines(const plan *p, position lines, int64_t size, const 
     call c;
     begin(&c, p, lines, size, 0, 0, r, o);
     finish(&c, transcribed(&c, whole_lines));
+}
+
+/* Rows to columns, from offset `start` on: the offset behind the last, -1 for what is no row. See columns_of. */
+EXPORTED int64_t tidegate_columns(position rows, int64_t size, int64_t start, int64_t limit, int64_t most,
+                                  column *columns, int64_t count, uint8_t *out, uint8_t *bits, int64_t stride,
+                                  int64_t *records) {
+    if (start > size)
+        return -1;
+    limit = limit < size ? limit : size;
+    position behind = columns_of(rows + start, rows + size, rows + limit, most, columns, count, out, bits, stride, records);
+    return behind ? behind - rows : -1;
 }

@@ -22,6 +22,10 @@ def test_pages_and_their_mutations_give_what_the_python_path_gives_or_are_refuse
     assert not counts["lines as made: refused by the library alone"]
     for how in ("page as made: equal", "page mutated: equal", "lines as made: equal", "lines mutated: equal"):
         assert counts[how], how
+        assert counts["typed " + how], how
+    assert counts["columns: equal"]
+    # Numbers of many digits and with exponents are left to the reference.
+    assert counts["typed page as made: refused by the library alone"] < counts["typed page as made: equal"]
 
 
 @pytest.fixture(scope="module")
