@@ -11,6 +11,7 @@ from destinations.post import entry, later, letters, only, people, striking, tol
 from destinations.test_delivery import BODY, define, receipts, run
 from integration.commands import Commands
 from integration.faults import Call, Crash, Faults
+from integration.handlers import handler_of
 from integration.world import World
 from tidegate.job import QUEUE_VISIBILITY_SECONDS
 from tidegate.model import State
@@ -40,12 +41,15 @@ def test_with_the_answer_lost_it_is_unknown_for_fifteen_minutes_and_then_sent_ag
     assert receipts(done)["EMAIL"]["messages"][0]["repeats"] == 1
 
 
-def test_what_ses_tells_within_fifteen_minutes_settles_it(post: World, mailbox: Mailbox) -> None:
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
+def test_what_ses_tells_within_fifteen_minutes_settles_it(
+    post: World, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     define(post, entry())
     striking(mailbox, LOST)
     operation = run(post)
     (letter,) = letters(mailbox)
-    post.stack.note_mail(sent_event(letter.arrived))
+    assert handler_of("intake", post, monkeypatch)(sent_event(letter.arrived)) == {"kept": True}
     later(post, minutes=6)
     done = post.operation(operation.operation_id)
     assert done.state is State.SUCCEEDED
@@ -59,7 +63,7 @@ def test_a_message_that_was_taken_needs_no_event_and_a_late_one_leaves_nothing_b
 ) -> None:
     define(post, entry())
     run(post)
-    post.stack.note_mail(sent_event(only(mailbox).arrived))
+    assert post.stack.note_mail(sent_event(only(mailbox).arrived)) is False
     assert post.keys("work/") == []
 
 
@@ -144,6 +148,27 @@ def test_a_worker_that_dies_at_any_note_repeats_a_message_only_where_the_answer_
         twice += len(found) - 2
     assert number > 5
     assert twice == repeated
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"detail-type": "Email Bounced"},
+        {"detail": {}},
+        {"detail": {"mail": {"messageId": "x"}}},
+        {"detail": {"mail": {"messageId": "x", "tags": {"tidegate-operation": ["../x"], "tidegate-attempt": ["y"]}}}},
+    ],
+    ids=["another type", "no mail", "no tags", "tags of somebody else"],
+)
+def test_an_event_that_tells_of_no_message_of_ours_writes_nothing(
+    post: World, mailbox: Mailbox, change: dict[str, Any]
+) -> None:
+    define(post, entry())
+    striking(mailbox, LOST)
+    run(post)
+    before = post.keys("work/")
+    assert post.stack.note_mail({**sent_event(only(mailbox).arrived), **change}) is False
+    assert post.keys("work/") == before
 
 
 def sent_event(arrived: Arrived) -> dict[str, Any]:

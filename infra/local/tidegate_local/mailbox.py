@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import unquote
@@ -49,9 +50,11 @@ class Mailbox:
 
     `strike` is asked with each message and says what goes wrong: None for nothing, one of SES's error codes to refuse
     it, LOST to take it and break the connection off. `verified` are the identities that `destinations test` finds.
+    With a `folder` each message is also a file there, `0001.eml` the first, for mail programs to open.
     """
 
-    def __init__(self, *, port: int = 0) -> None:
+    def __init__(self, *, port: int = 0, folder: Path | None = None) -> None:
+        self.folder = folder
         self.verified: dict[str, bool] = {}
         self.account: dict[str, Any] = {
             "ProductionAccessEnabled": True,
@@ -116,8 +119,14 @@ class Mailbox:
                 return None, "BadRequestException"
             wrong = self.strike(arrived)
             if wrong in (None, LOST):
-                self._arrived.append(arrived)
+                self._keep(arrived)
         return arrived, wrong
+
+    def _keep(self, arrived: Arrived) -> None:
+        self._arrived.append(arrived)
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / f"{len(self._arrived):04d}.eml").write_bytes(arrived.raw)
 
 
 def _handler(owner: Mailbox) -> type["_Handler"]:
