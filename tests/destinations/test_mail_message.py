@@ -51,7 +51,7 @@ def read(raw: bytes) -> Read:
     return Read(Arrived("1", SENDER.address, (), (), (), raw))
 
 
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=40)
 @given(names=st.lists(NAMES, min_size=1, max_size=12))
 def test_names_and_addresses_come_back_as_they_were_and_no_line_is_too_long(names: list[str]) -> None:
     people = [Person(f"person.{number}@hospital.example", name) for number, name in enumerate(names)]
@@ -61,6 +61,7 @@ def test_names_and_addresses_come_back_as_they_were_and_no_line_is_too_long(name
     assert raw.isascii()
 
 
+@settings(deadline=None, max_examples=40)
 @given(subject=ANY_TEXT, name=ANY_TEXT)
 def test_whatever_stands_in_names_and_subject_no_header_is_added_and_none_is_doubled(subject: str, name: str) -> None:
     raw = composed(
@@ -72,6 +73,7 @@ def test_whatever_stands_in_names_and_subject_no_header_is_added_and_none_is_dou
     assert b"\n" not in raw.replace(b"\r\n", b"")
 
 
+@settings(deadline=None, max_examples=40)
 @given(subject=ANY_TEXT)
 def test_a_subject_is_one_line_and_comes_back(subject: str) -> None:
     found = read(composed(letter(subject=subject))).header("Subject")
@@ -79,6 +81,7 @@ def test_a_subject_is_one_line_and_comes_back(subject: str) -> None:
     assert not [character for character in found if unsafe(character)]
 
 
+@settings(deadline=None, max_examples=40)
 @given(template=st.sampled_from(["{study}", "a {study} b {export}"]), value=ANY_TEXT)
 def test_values_can_neither_add_lines_to_a_subject_nor_be_templates_themselves(template: str, value: str) -> None:
     made = subject_of(template, {"study": value, "export": "{study}"})
@@ -90,6 +93,7 @@ def test_a_subject_of_any_length_is_cut() -> None:
     assert len(subject_of("{study}", {"study": "x" * 5000})) == 250
 
 
+@settings(deadline=None, max_examples=40)
 @given(text=ANY_TEXT)
 def test_a_text_keeps_its_lines_and_holds_no_control_characters(text: str) -> None:
     made = text_of("{study}\n{study}", {"study": text})
@@ -98,6 +102,7 @@ def test_a_text_keeps_its_lines_and_holds_no_control_characters(text: str) -> No
     assert not [character for character in found if unsafe(character) and character not in "\n\t"]
 
 
+@settings(deadline=None, max_examples=40)
 @given(contents=st.lists(st.binary(max_size=300), min_size=1, max_size=4))
 def test_attachments_come_back_to_the_byte_and_the_message_is_the_same_each_time(contents: list[bytes]) -> None:
     files = [Attachment(f"part-{number}.csv", "text/csv", data) for number, data in enumerate(contents)]
@@ -107,6 +112,7 @@ def test_attachments_come_back_to_the_byte_and_the_message_is_the_same_each_time
     assert max(map(len, raw.split(b"\r\n"))) <= 998
 
 
+@settings(deadline=None, max_examples=40)
 @given(size=st.integers(0, 500))
 def test_the_size_after_base64_is_known_before(size: int) -> None:
     bare = len(composed(letter(attachments=[Attachment("x", "text/csv", b"")])))

@@ -179,7 +179,7 @@ def test_e_mails_go_from_named_addresses_to_allowed_domains_and_links_read_finis
         "EmailFromAddresses": "a@example.org,b@example.org",
         "AllowedRecipientDomains": "one.example,two.example",
     }
-    policy = resolve(template, template["Resources"]["WorkerEmailPolicy"]["Properties"], **given)
+    policy = resolve(template, template["Resources"]["EmailRights"]["Properties"], **given)
     assert policy["Roles"] == ["WorkerRole"]
     statements = {item["Sid"]: item for item in policy["PolicyDocument"]["Statement"]}
     send = statements.pop("SendEmailsToAllowedDomains")

@@ -283,7 +283,7 @@ def test_what_ses_tells_of_this_stacks_messages_reaches_intake_and_nothing_else_
     resources = template["Resources"]
     made = {name for name, item in resources.items() if item.get("Condition") == "HasEmail"}
     assert made == {
-        "WorkerEmailPolicy",
+        "EmailRights",
         "LinkRole",
         "EmailConfigurationSet",
         "EmailEvents",

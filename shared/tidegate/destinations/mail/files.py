@@ -20,8 +20,9 @@ READ = 1 << 20
 AROUND_A_FILE = 1_000
 """Bytes that a message needs for a file beside its content, and more than that."""
 AROUND_A_MESSAGE = 20_000
-MOST_TO_ZIP = 8
-"""Times the size that could be attached: of more than that no archive is tried, because no export shrinks so much."""
+MOST_TO_ZIP = 4
+"""Times the size that could be attached: of more than that no archive is tried, so that a pass does not take too long."""
+_PACKED = (".gz", ".zst", ".parquet")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -55,7 +56,7 @@ def _zipped(files: Sequence[Outgoing], space: int, archive: str) -> list[Attachm
     if sum(file.size for file in files) > MOST_TO_ZIP * space:
         return None
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as target:
+    with zipfile.ZipFile(packed, "w") as target:
         for file in files:
             if not _add(target, packed, file, space):
                 return None
@@ -68,7 +69,7 @@ def _zipped(files: Sequence[Outgoing], space: int, archive: str) -> list[Attachm
 def _add(target: zipfile.ZipFile, packed: io.BytesIO, file: Outgoing, space: int) -> bool:
     """Add a file to an archive; False as soon as the archive is too large. Times are always the same: so are bytes."""
     info = zipfile.ZipInfo(file_name(None, file), _EPOCH)
-    info.compress_type = zipfile.ZIP_DEFLATED
+    info.compress_type = zipfile.ZIP_STORED if file.path.endswith(_PACKED) else zipfile.ZIP_DEFLATED
     info.external_attr = 0o644 << 16
     digest = hashlib.sha256()
     with target.open(info, "w") as member:

@@ -19,7 +19,7 @@ from tidegate.destinations.destination import MakeClient
 from tidegate.errors import FatalError, RetriableError, TidegateError
 from tidegate.recipients import without_addresses
 
-_ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
+_ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=5, read_timeout=30)
 _BEFORE_SENDING = (
     boto.ConnectTimeoutError,
     boto.EndpointConnectionError,
