@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import zipfile
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from destinations.post import DOMAIN, SENDER, entry, later, letters, mailed, onl
 from destinations.test_delivery import BODY, WINDOW, define, put, receipts, run
 from integration.commands import Commands
 from integration.faults import Call, Faults
+from integration.resources import REGION
 from integration.sealing import END
 from integration.world import World
 from tidegate.errors import RejectedError
@@ -223,11 +225,65 @@ def test_a_part_that_was_changed_is_not_sent(post: World, mailbox: Mailbox, faul
     assert (operation.error.code, letters(mailbox)) == ("PART_CHANGED", [])
 
 
-def test_no_address_of_a_recipient_is_in_receipts_history_or_errors(post: World, mailbox: Mailbox) -> None:
-    define(post, entry(to=[{"address": f"secret.person@{DOMAIN}"}]))
-    run(post)
+def test_no_address_of_a_recipient_is_in_receipts_history_errors_or_logs(
+    post: World, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", logger="tidegate")
+    define(post, entry(to=[{"address": f"secret.person@{DOMAIN}", "name": "Secret Person"}]))
+    striking(mailbox, "InternalFailure", "TooManyRequestsException")
+    operation = run(post)
+    for _ in range(6):
+        later(post, minutes=5)
     rows = post.stack.clients.dynamodb.scan(TableName=post.stack.settings.history_table)["Items"]
-    audits = [row for row in rows if row["stream"]["S"].startswith("audit/")]
-    assert audits
-    assert "secret.person" not in json.dumps(audits)
-    assert len(letters(mailbox)) == 1
+    told = json.dumps([row for row in rows if row["stream"]["S"].startswith("audit/")])
+    logged = "".join(str(record.__dict__) for record in caplog.records)
+    assert "EMAIL_UNKNOWN" in logged
+    done = post.operation(operation.operation_id)
+    for text in (told, logged, str(done.log), str(done.result)):
+        assert "secret" not in text.lower()
+
+
+def test_running_out_of_time_after_any_step_leaves_no_message_in_doubt(post: World, mailbox: Mailbox) -> None:
+    define(post, entry(to=people(101)))
+    (operation_id,) = post.submit(**BODY)
+    post.work(seconds_left=lambda: 0.0)
+    done = post.operation(operation_id)
+    assert done.state is State.SUCCEEDED
+    assert [len(letter.arrived.recipients) for letter in letters(mailbox)] == [50, 50, 1]
+    assert {message["repeats"] for message in receipts(done)["EMAIL"]["messages"]} == {0}
+
+
+def test_an_entry_that_becomes_another_destination_sends_what_is_missing_there(
+    post: World, mailbox: Mailbox, cli: Commands
+) -> None:
+    define(post, entry(name="desk"))
+    striking(mailbox, "MessageRejected")
+    operation = run(post)
+    bucket = "partner-inbox"
+    post.stack.clients.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    define(post, {"type": "S3", "name": "desk", "bucket": bucket})
+    cli.json("redrive", "delivery", operation.operation_id, "--yes", "--wait")
+    assert post.operation(operation.operation_id).state is State.SUCCEEDED
+    assert len(post.stack.clients.s3.list_objects_v2(Bucket=bucket)["Contents"]) == 3
+    assert letters(mailbox) == []
+
+
+def test_compressed_files_go_into_an_archive_as_they_are(post: World, mailbox: Mailbox) -> None:
+    post.define("partner", destinations=[entry(attach={"zip": True})], format={"type": "CSV", "compression": "gzip"})
+    run(post)
+    (packed,) = only(mailbox).attachments.values()
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        (info,) = archive.infolist()
+        assert (info.compress_type, info.filename[-7:]) == (zipfile.ZIP_STORED, ".csv.gz")
+
+
+def test_an_archive_that_grows_too_large_is_given_up_for_links(post: World, mailbox: Mailbox) -> None:
+    post.put_records("a", [END - timedelta(minutes=n) for n in range(1, 40)], note={"S": secrets.token_hex(1000)})
+    define(post, entry(attach={"zip": True, "maxBytes": 50_000}), part=1000)
+    run(post)
+    assert only(mailbox).attachments.keys() == {f"partner_a_{WINDOW}.zip"}, "what repeats itself shrinks"
+    for minutes in range(40, 80):
+        post.put_records("a", [END - timedelta(minutes=minutes)], note={"S": secrets.token_hex(1000)})
+    post.export(**BODY, ignoreLastExportTime=True)
+    assert letters(mailbox)[1].attachments == {}
+    assert "https://" in letters(mailbox)[1].text

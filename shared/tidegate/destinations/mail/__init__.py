@@ -37,7 +37,7 @@ class MailDestination:
         self.point: JSONObject | None = None
 
     def where(self) -> str:
-        """The place, for people; without addresses, because receipts are kept for ever."""
+        """The place, for people; without the recipients' addresses, which stand in definitions alone."""
         return f"{len(everyone(self._document))} recipients, from {self._sender()}"
 
     def close(self) -> None:
