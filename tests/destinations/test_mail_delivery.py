@@ -52,13 +52,19 @@ def test_one_message_has_all_files_of_a_window_and_its_receipt_has_the_id_that_s
     assert set(letter.arrived.tags) == {"tidegate-operation", "tidegate-attempt"}
 
 
-def test_templates_say_what_a_window_is_and_no_study_can_add_a_header(post: World, mailbox: Mailbox) -> None:
+@pytest.mark.parametrize("zipped", [True, False])
+def test_templates_say_what_a_window_is_and_no_study_can_add_a_header(
+    post: World, mailbox: Mailbox, *, zipped: bool
+) -> None:
     study = "a\r\nBcc: x@evil.example"
     post.put_study(study)
     post.put_records(study, [END - timedelta(hours=1)])
-    define(post, entry(subject="{study} {records}/{parts} {operationId}", text="{export} {date} {bytes}"))
+    subject, text = "{study} {records}/{parts} {operationId}", "{export} {date} {bytes}"
+    define(post, entry(subject=subject, text=text, attach={"zip": zipped}))
     (operation,) = post.export(**{**BODY, "studyWhitelist": [study]})
     letter = only(mailbox)
+    (name,) = letter.attachments
+    assert name.startswith("partner_a%0D%0ABcc%3A%20x%40evil.example_2026")
     assert letter.header("Subject") == f"a Bcc: x@evil.example 1/1 {operation.operation_id}"
     assert letter.mime["Bcc"] is None
     assert letter.text.startswith("partner 2026-03-10 ")
@@ -287,3 +293,12 @@ def test_an_archive_that_grows_too_large_is_given_up_for_links(post: World, mail
     post.export(**BODY, ignoreLastExportTime=True)
     assert letters(mailbox)[1].attachments == {}
     assert "https://" in letters(mailbox)[1].text
+
+
+def test_what_is_too_large_is_refused_where_no_role_signs_links(world: World, mailbox: Mailbox) -> None:
+    put(world)
+    with mailed(world, mailbox, link_role=""):
+        define(world, entry(attach={"maxBytes": 0}))
+        operation = run(world)
+    assert operation.error is not None
+    assert (operation.state, operation.error.code, letters(mailbox)) == (State.FAILED, "EMAIL_TOO_LARGE", [])

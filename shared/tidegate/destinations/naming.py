@@ -72,6 +72,12 @@ def with_suffix(name: str, suffix: str, file: Outgoing) -> str:
     return _limited(_before_extension(name, f"-{suffix}", extension), extension)
 
 
+def archive_name(consignment: Consignment) -> str:
+    """The name of an archive of all files of a window."""
+    window = window_name(consignment)
+    return _limited(f"{_segment(consignment.export)}_{_segment(consignment.study)}_{window}.zip", "zip")
+
+
 def _values(template: str, file: Outgoing, zone: str) -> dict[str, str]:
     """What stands for each field, by what is in its braces."""
     name = file.path.rpartition("/")[2]

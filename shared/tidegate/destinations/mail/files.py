@@ -21,7 +21,7 @@ AROUND_A_FILE = 1_000
 """Bytes that a message needs for a file beside its content, and more than that."""
 AROUND_A_MESSAGE = 20_000
 MOST_TO_ZIP = 4
-"""Times the size that could be attached: of more than that no archive is tried, so that a pass does not take too long."""
+"""Times the size that could be attached: of more than that no archive is tried, so that a pass does not take long."""
 _PACKED = (".gz", ".zst", ".parquet")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 

@@ -10,7 +10,7 @@ from tidegate.destinations.destination import Outgoing, Tools
 from tidegate.destinations.mail import links
 from tidegate.destinations.mail.files import attached, room
 from tidegate.destinations.mail.message import Attachment, Letter, Person, composed
-from tidegate.destinations.naming import file_name, window_name
+from tidegate.destinations.naming import archive_name, file_name, window_name
 from tidegate.instants import rfc3339
 from tidegate.letter import names_files, subject_of, text_of
 from tidegate.model import JSONObject
@@ -33,7 +33,7 @@ def write(document: JSONObject, group: Group, files: Sequence[Outgoing], deliver
     values = _values(files)
     listed = "\n".join(f"- {file_name(None, file)} ({file.size:,} bytes)" for file in files)
     given = document["attach"]
-    archive = f"{values['export']}_{values['study']}_{values['window']}.zip" if given["zip"] else None
+    archive = archive_name(files[0].consignment) if given["zip"] else None
     text = _text(document, values, listed)
     attachments = attached(files, room(given["maxBytes"], text), archive=archive)
     if attachments is None:
