@@ -13,7 +13,7 @@ from integration.commands import Commands
 from integration.faults import Call, Crash, Faults
 from integration.handlers import handler_of
 from integration.world import World
-from tidegate.job import QUEUE_VISIBILITY_SECONDS
+from tidegate.job import LEASE_SECONDS, QUEUE_VISIBILITY_SECONDS
 from tidegate.model import State
 from tidegate.settlement import told_by
 from tidegate_local.mailbox import LOST, Arrived, Mailbox
@@ -148,6 +148,30 @@ def test_a_worker_that_dies_at_any_note_repeats_a_message_only_where_the_answer_
         twice += len(found) - 2
     assert number > 5
     assert twice == repeated
+
+
+def test_a_worker_that_is_overtaken_while_it_sends_notes_nothing_and_the_other_does_not_send_again(
+    post: World, mailbox: Mailbox
+) -> None:
+    define(post, entry())
+    (operation_id,) = post.submit(**BODY)
+    overtaking = iter([True])
+
+    def overtake(_message: Arrived) -> None:
+        if next(overtaking, False):
+            post.clock.tick(seconds=LEASE_SECONDS + 10)
+            other = post.work_once()
+            assert other is not None
+            assert "EMAIL_UNKNOWN" in other.note
+
+    mailbox.strike = overtake
+    first = post.work_once()
+    assert first is not None
+    assert "no longer counts" in first.note
+    post.stack.note_mail(sent_event(only(mailbox).arrived))
+    later(post, seconds=90)
+    assert post.operation(operation_id).state is State.SUCCEEDED
+    assert len(letters(mailbox)) == 1
 
 
 @pytest.mark.parametrize(
