@@ -24,6 +24,7 @@ from tidegate.request import parse
 from tidegate.schedule import from_schedule
 from tidegate.service import Service
 from tidegate.settings import from_environment
+from tidegate.settlement import is_mail_event
 
 logger = Logger(logger_formatter=DiscreetFormatter())
 metrics = Metrics()
@@ -41,13 +42,18 @@ def stack() -> Stack:
 def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Accept what came; bad requests are refused one by one, and only what crashed comes back.
 
-    SQS batches answer with the messages that failed. A schedule's payload, a request given directly, or a command's
-    order (redrive.py) answers with the operations that it made, or with the error that refused it.
+    SQS batches answer with the messages that failed. What SES tells of an e-mail is kept for the worker. A schedule's
+    payload, a request given directly, or a command's order (redrive.py) answers with the operations that it made, or
+    with the error that refused it.
     """
     service = stack().service()
     if isinstance(event, Mapping) and "Records" in event:
         failures = [record["messageId"] for record in event["Records"] if not _message(service, record)]
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
+    if isinstance(event, Mapping) and is_mail_event(event):
+        kept = stack().note_mail(event)
+        logger.info("SES told of a message", extra={"kept": kept})
+        return {"kept": kept}
     return _direct(service, event, context)
 
 

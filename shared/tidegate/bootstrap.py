@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -16,7 +16,7 @@ from botocore.config import Config
 from tidegate import __version__
 from tidegate.announcing import Announcer
 from tidegate.deliver import Places, current_destinations
-from tidegate.destinations import Tools, destination_of
+from tidegate.destinations import Mailing, Tools, destination_of
 from tidegate.engine import Engine
 from tidegate.export import ExportKind
 from tidegate.intact import require_intact
@@ -24,6 +24,7 @@ from tidegate.model import Definition, Kind, Pair
 from tidegate.queues import DeadLetters, WorkQueue
 from tidegate.redrive import DeadQueue
 from tidegate.settings import Settings
+from tidegate.settlement import note, settled
 from tidegate.sources import Source, source_of
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
@@ -182,7 +183,17 @@ class Stack:
 
     def places(self) -> Places:
         """Where an export's destinations are found and opened."""
-        tools = Tools(self.clients.make)
+        used = self.settings
+        mailing = Mailing(
+            senders=used.email_senders,
+            domains=used.email_domains,
+            identity=used.email_identity,
+            configuration_set=used.email_configuration_set,
+            bucket=used.export_bucket,
+            link_role=used.link_role,
+            settled=partial(settled, self.objects),
+        )
+        tools = Tools(self.clients.make, self.clock, mailing)
         return Places(
             objects=self.objects,
             open=lambda document: destination_of(document, tools),
@@ -193,6 +204,10 @@ class Stack:
     def announcer(self) -> Announcer:
         """What tells EventBridge of ended exports; worker and tick have the right to."""
         return Announcer(self.ledger, self.clients.make)
+
+    def note_mail(self, event: Mapping[str, Any]) -> bool:
+        """Keep what SES tells of an e-mail whose answer may have got lost; whether anybody may ask for it."""
+        return note(self.ledger, self.objects, event)
 
     def probe(self, export: str) -> list[dict[str, Any]]:
         """Try an export's destinations without sending data."""

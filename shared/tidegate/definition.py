@@ -61,6 +61,16 @@ OWN_BUCKET = "S3"
 DESTINATION_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "S3": {"manifest": True},
     "SFTP": {"port": 22, "directory": "", "existing": "fail", "createDirectories": False, "manifest": False},
+    "EMAIL": {
+        "cc": (),
+        "bcc": (),
+        "subject": "Export {export} of {study}, {date}",
+        "text": "{records} records of {study}, from {start} to {end}.\n\n{files}\n",
+        "attach": {"maxBytes": 10_000_000, "zip": False},
+        "link": {"expiresSeconds": 3600},
+        "onUnknown": "resend",
+        "manifest": False,
+    },
 }
 MAX_FAILED_DEFAULTS: Mapping[str, Any] = {"percent": 1, "atLeast": 10}
 

@@ -187,7 +187,7 @@ def validate(
         check_tables(checked_document.destinations, tables=bool(checked_document.table_by))
     except ValueError as error:
         raise rejected("INVALID_FIELD", [f"destinations {error}."], what=_WHAT) from None
-    given = [{name: value for name, value in entry.items() if value is not None} for entry in dumped["destinations"]]
+    given = [_present(entry) for entry in dumped["destinations"]]
     normalised["destinations"] = [dict(entry) for entry in destinations(given)]
     normalised["format"] = {name: value for name, value in dumped["format"].items() if value is not None}
     if checked_document.format.header is False:
@@ -270,3 +270,10 @@ def _inside(value: object) -> Iterable[object]:
     if isinstance(value, Mapping):
         return value.values()
     return value if isinstance(value, (list, tuple)) else ()
+
+
+def _present(value: Any) -> Any:
+    """A destination's entry without what was not given, in its inner objects too."""
+    if isinstance(value, dict):
+        return {name: _present(inner) for name, inner in value.items() if inner is not None}
+    return [_present(inner) for inner in value] if isinstance(value, list) else value

@@ -15,11 +15,13 @@ from functools import partial
 
 from tidegate import ulid
 from tidegate.definition import DEFAULTS, destinations, is_own_bucket
-from tidegate.destinations import Consignment, Destination, Outgoing
+from tidegate.destinations import Consignment, Destination, Outgoing, Sent, TakesAll
 from tidegate.errors import FatalError, RetriableError, TidegateError
 from tidegate.instants import rfc3339
 from tidegate.job import Budget
+from tidegate.manifest import counts
 from tidegate.model import DEFAULT_EXPORT, Failure, JSONObject, Pair
+from tidegate.reached import Delivery
 from tidegate.seal import Seal
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
@@ -63,21 +65,6 @@ class Places:
     open: Callable[[JSONObject], Destination]
     current: Callable[[str], Mapping[str, JSONObject]]
     clock: Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """How far one destination is: files that it has, where the next one can be gone on with, receipt or error.
-
-    `failed_in` is the run in which an error was final: that run does not try again, the next one does.
-    """
-
-    files: int = 0
-    point: JSONObject | None = None
-    receipt: JSONObject | None = None
-    error: JSONObject | None = None
-    failures: int = 0
-    failed_in: str | None = None
 
 
 class Deliveries:
@@ -161,18 +148,19 @@ class Deliveries:
             return
         while (number := self._reached[name].files) < len(files):
             try:
-                sent = destination.send(files[number], self._reached[name].point, budget.spent)
+                sent = _sent(destination, files[number:], self._reached[name].point, budget)
             except (RetriableError, FatalError) as error:
                 self._went_wrong(name, error)
                 return
             if sent.done:
-                self._note(name, replace(self._reached[name], files=number + 1, point=None))
+                done = replace(self._reached[name], files=number + sent.files, point=None)
+                self._note(name, done if sent.receipt is None else replace(done, told=sent.receipt))
             else:
                 self._note(name, replace(self._reached[name], point=destination.point))
-            if budget.spent():
+            if budget.spent() and not sent.at_once:
                 break
         if self._reached[name].files == len(files):
-            receipt = self._receipt(name, destination, files)
+            receipt = {**self._receipt(name, destination, files), **(self._reached[name].told or {})}
             self._note(name, replace(self._reached[name], receipt=receipt, error=None))
 
     def _went_wrong(self, name: str, error: TidegateError) -> None:
@@ -258,36 +246,23 @@ def _consignment(pair: Pair, seal: Seal) -> Consignment:
         bounds=seal.window,
         at=seal.window.end if seal.window else ulid.instant_of(seal.operation_id),
         tag=json.loads(seal.manifest)["tag"],
+        records=counts(seal.manifest)["records"],
     )
 
 
-def outcomes(seal: Seal, stored: JSONObject) -> list[JSONObject]:
-    """How far each further destination of a sealed window is, in the order of its definition: what a person asks.
-
-    `outcome` is DELIVERED, FAILED (for good in the run that was last) or WAITING; `files` of `parts` are there.
-    """
-    reached = {name: Delivery(**delivery) for name, delivery in stored.get("reached", {}).items()}
-    told: list[JSONObject] = []
-    for entry in seal.destinations:
-        found = reached.get(entry["name"], Delivery())
-        outcome = "DELIVERED" if found.receipt else "FAILED" if found.failed_in else "WAITING"
-        about: JSONObject = {
-            "destination": entry["name"],
-            "outcome": outcome,
-            "files": found.files,
-            "error": found.error,
-        }
-        told.append({**about, "parts": len(seal.parts)})
-    return told
+def _sent(destination: Destination, files: Sequence[Outgoing], point: JSONObject | None, budget: Budget) -> Sent:
+    """One step with the files that are missing: with all of them where they go together, else with the first."""
+    if isinstance(destination, TakesAll):
+        return destination.send_all(files, point, budget.spent)
+    return destination.send(files[0], point, budget.spent)
 
 
 def current_destinations(ledger: Ledger, export: str) -> Mapping[str, JSONObject]:
     """The entries of an export's newest definition by name; none where there is no such export any more."""
     newest = ledger.exports.newest(export)
-    template = ledger.settings.default_export if export == DEFAULT_EXPORT else {}
-    document = template if newest is None else newest[1]
-    if not document:
+    if newest is None and export != DEFAULT_EXPORT:
         return {}
+    document = ledger.settings.default_export if newest is None else newest[1]
     zone = document.get("timeZone") or DEFAULTS["timeZone"]
     return {entry["name"]: entry for entry in destinations(document.get("destinations") or (), zone)}
 

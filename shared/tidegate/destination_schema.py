@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from tidegate import naming
 from tidegate.definition import DESTINATION_DEFAULTS, destinations
 from tidegate.hostkeys import pinned
+from tidegate.mail_schema import EmailDestination, check_recipients
 from tidegate.rejection import shown
 from tidegate.source_schema import Strict, ZoneName, unique
 
@@ -123,15 +124,19 @@ class SFTPDestination(Strict):
 
 def _form(value: Any) -> str:
     other = value.get("type") if isinstance(value, Mapping) else getattr(value, "type", "S3")
-    return "<SFTP>" if other == "SFTP" else "<S3>"
+    return f"<{other}>" if other in ("SFTP", "EMAIL") else "<S3>"
 
 
+Destination: TypeAlias = S3Destination | SFTPDestination | EmailDestination
 AnyDestination = Annotated[
-    Annotated[S3Destination, Tag("<S3>")] | Annotated[SFTPDestination, Tag("<SFTP>")], Discriminator(_form)
+    Annotated[S3Destination, Tag("<S3>")]
+    | Annotated[SFTPDestination, Tag("<SFTP>")]
+    | Annotated[EmailDestination, AfterValidator(check_recipients), Tag("<EMAIL>")],
+    Discriminator(_form),
 ]
 
 
-def distinct_destinations(entries: list[S3Destination | SFTPDestination]) -> list[S3Destination | SFTPDestination]:
+def distinct_destinations(entries: list[Destination]) -> list[Destination]:
     """The entries, where no two have one name and only one is the stack's own bucket; raises ValueError."""
     own = [entry for entry in entries if isinstance(entry, S3Destination) and entry.bucket is None]
     if len(own) > 1:
@@ -144,7 +149,7 @@ def distinct_destinations(entries: list[S3Destination | SFTPDestination]) -> lis
     return entries
 
 
-def check_tables(entries: Sequence[S3Destination | SFTPDestination], *, tables: bool) -> None:
+def check_tables(entries: Sequence[Destination], *, tables: bool) -> None:
     """Raise ValueError where two files of one export would get one name."""
     wanted = {**_PART, **(_TABLE if tables else {})}
     for entry in entries:

@@ -9,11 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 from tidegate.errors import RejectedError
 from tidegate.model import DEFAULT_EXPORT, ExportType, Operation, Request
 from tidegate.redrive import LONGEST_TAG, tag_of_redrive
+
+
+class Unknown(StrEnum):
+    """What a person says of e-mails whose answers got lost."""
+
+    SENT = "sent"
+    RESEND = "resend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,8 @@ class RetryOrder:
 
     `dispatch` is the number of messages it had when the order was made: an order that is delivered twice is carried
     out once. `delivery_only` refuses unless the window is sealed, so that the try reads no source. `send` is False
-    where its own message is about to be sent again from the dead letters.
+    where its own message is about to be sent again from the dead letters. `unknown` says what became of e-mails whose
+    answers got lost.
     """
 
     operation_id: str
@@ -63,6 +72,7 @@ class RetryOrder:
     delivery_only: bool = False
     send: bool = True
     actor: str | None = None
+    unknown: Unknown | None = None
 
     def payload(self) -> dict[str, Any]:
         """The payload for the intake function."""
@@ -72,6 +82,7 @@ class RetryOrder:
             "deliveryOnly": self.delivery_only,
             "send": self.send,
             "actor": self.actor,
+            "unknown": None if self.unknown is None else str(self.unknown),
         }
         return {"retry": _present(order)}
 
@@ -92,13 +103,16 @@ def order_of(event: Mapping[str, Any]) -> Order:
         raise RejectedError("The order holds an unpaired surrogate.", code="MALFORMED") from None
     if "retry" in event:
         _check_names("", event, {"retry"})
-        order = _object(event["retry"], "retry", {"operationId", "dispatch", "deliveryOnly", "send", "actor"})
+        order = _object(
+            event["retry"], "retry", {"operationId", "dispatch", "deliveryOnly", "send", "actor", "unknown"}
+        )
         return RetryOrder(
             _text(order, "operationId"),
             _value(order, "dispatch", int),
             delivery_only=_value(order, "deliveryOnly", bool, default=False),
             send=_value(order, "send", bool, default=True),
             actor=_optional_text(order, "actor"),
+            unknown=_answer(order),
         )
     name = "redrive" if "redrive" in event else "redriveRecords"
     _check_names("", event, {name, "requestId"})
@@ -209,6 +223,13 @@ def _value(fields: Mapping[str, Any], name: str, kind: type, default: Any = None
     if type(value) is not kind:
         raise RejectedError(f"{name} must be of type {kind.__name__}.")
     return value
+
+
+def _answer(fields: Mapping[str, Any]) -> Unknown | None:
+    given = _optional_text(fields, "unknown")
+    if given is not None and given not in list(Unknown):
+        raise RejectedError(f"unknown must be one of {', '.join(Unknown)}.")
+    return None if given is None else Unknown(given)
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

@@ -16,7 +16,6 @@ from tidegate.accept import Acceptance, Origin, Repeated
 from tidegate.autoredrive import LOOK_AGAIN as FOLLOW_UP
 from tidegate.autoredrive import origin_of
 from tidegate.definition import from_document
-from tidegate.deliver import outcomes
 from tidegate.errors import RejectedError
 from tidegate.failed import keys_of
 from tidegate.frozen import REMEMBERED
@@ -34,8 +33,10 @@ from tidegate.orders import (
 from tidegate.override import MOST_IDS
 from tidegate.params import ExportParams
 from tidegate.queues import WorkQueue
+from tidegate.reached import outcomes, unknown_attempts
 from tidegate.redrive import OVERRIDES, override_text
 from tidegate.seal import Seal
+from tidegate.settlement import settle
 from tidegate.store.binding import conditional
 from tidegate.store.ledger import Ledger, audit
 from tidegate.store.objects import Objects
@@ -142,6 +143,18 @@ class Recovery:
                 remedy=f"Do the whole of it again: 'tidegate redrive operation {operation.operation_id}'.",
             )
 
+    def unknown_mails(self, operation: Operation) -> list[str]:
+        """The attempts of an operation's e-mails whose answers got lost. Raises RejectedError where there are none."""
+        standing = self.ledger.pairs.standing(operation.pair) if operation.pair is not None else None
+        found = unknown_attempts(standing.deliveries) if standing is not None else []
+        if not found:
+            raise RejectedError(
+                f"No e-mail of the operation {operation.operation_id} is unknown.",
+                code="NOTHING_UNKNOWN",
+                remedy="Give the command without --unknown; 'tidegate destinations show' tells how far each one is.",
+            )
+        return found
+
     def failed_keys(self, operation: Operation) -> list[tuple[str, ...]]:
         """The ids of the records that an operation could not export, in its list's order, each once.
 
@@ -213,6 +226,9 @@ class Recovery:
         if operation.dispatch != order.dispatch:
             _changed(operation)
         self.check_retry(operation, delivery_only=order.delivery_only)
+        if order.unknown is not None:
+            for attempt in self.unknown_mails(operation):
+                settle(self.objects, operation.operation_id, attempt, {"settled": str(order.unknown)})
         by = f" by {order.actor}" if order.actor else ""
         what = "delivery is" if order.delivery_only else "operation is"
         with (

@@ -31,6 +31,7 @@ from tidegate.model import (
     Window,
 )
 from tidegate.queues import DeadLetters
+from tidegate.recipients import refusal
 from tidegate.request import parse, request_id_of, tag_of
 from tidegate.source_listing import fitted
 from tidegate.sources import Finding, Inspectable, Source
@@ -170,6 +171,7 @@ class Service:
         """
         checked = validate(document, source_types=sources.names(), format_types=formats.names())
         checked = {**checked, "source": fitted(checked["source"])}
+        self._check_mail(checked["destinations"])
         export = checked["exportId"]
         version = self.ledger.exports.put(export, checked, actor, floor_millis(now))
         self.ledger.history.append(
@@ -180,6 +182,16 @@ class Service:
             {"export": export, "version": version, "actor": actor, "document": dict(checked)},
         )
         return from_document(checked, version)
+
+    def _check_mail(self, entries: Sequence[JSONObject]) -> None:
+        """Raise RejectedError where an e-mail would go where this stack may not send it."""
+        used = self.ledger.settings
+        for entry in entries:
+            if entry["type"] == "EMAIL":
+                refused = refusal(entry, domains=used.email_domains, senders=used.email_senders)
+                if refused is not None:
+                    code, message, remedy = refused
+                    raise RejectedError(message, code=code, remedy=remedy)
 
     def exports(self) -> list[Definition]:
         """Every export's newest definition, by id; `default` is always among them."""

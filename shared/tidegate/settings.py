@@ -41,6 +41,11 @@ class Settings:
     most_redrives: int = 2
     event_bus: str = "default"
     redrive_after_seconds: int = 900
+    email_identity: str = ""
+    email_senders: tuple[str, ...] = ()
+    email_domains: tuple[str, ...] = ()
+    email_configuration_set: str = ""
+    link_role: str = ""
 
 
 _TABLES = ("study", "export_time", "export", "operation", "request", "pair", "history", "record")
@@ -62,7 +67,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         work_dlq_url=env.get("TIDEGATE_WORK_DLQ_URL", ""),
         request_queue_url=env.get("TIDEGATE_REQUEST_QUEUE_URL", ""),
         request_dlq_url=env.get("TIDEGATE_REQUEST_DLQ_URL", ""),
-        override_buckets=tuple(filter(None, (b.strip() for b in env.get("TIDEGATE_OVERRIDE_BUCKETS", "").split(",")))),
+        override_buckets=listed(env.get("TIDEGATE_OVERRIDE_BUCKETS", "")),
         default_export=json.loads(env.get("TIDEGATE_DEFAULT_EXPORT") or "{}"),
         stack=env.get("TIDEGATE_STACK", "tidegate"),
         region=env.get("AWS_REGION"),
@@ -72,4 +77,14 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         event_bus=env.get("TIDEGATE_EVENT_BUS", "default"),
         most_redrives=int(env.get("TIDEGATE_MOST_REDRIVES") or 2),
         redrive_after_seconds=int(env.get("TIDEGATE_REDRIVE_AFTER_SECONDS") or 900),
+        email_identity=env.get("TIDEGATE_EMAIL_IDENTITY", ""),
+        email_senders=listed(env.get("TIDEGATE_EMAIL_SENDERS", "")),
+        email_domains=listed(env.get("TIDEGATE_EMAIL_DOMAINS", "")),
+        email_configuration_set=env.get("TIDEGATE_EMAIL_CONFIGURATION_SET", ""),
+        link_role=env.get("TIDEGATE_LINK_ROLE", ""),
     )
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The entries of a list parameter of the template, which has them with commas between."""
+    return tuple(filter(None, (entry.strip() for entry in text.split(","))))

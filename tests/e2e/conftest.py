@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from e2e.outsider import Outsider
+from tidegate_local.mailbox import Mailbox
 from tidegate_local.stack import LocalStack
 
 # Nothing may fire by itself in between, and further tables and buckets are only read where the template names them.
@@ -26,7 +27,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 
     All tests of a session share it, so each uses studies, request ids and exports of its own.
     """
-    with LocalStack(auth=True, parameters=PARAMETERS, logs=tmp_path_factory.mktemp("stack")) as running:
+    logs = tmp_path_factory.mktemp("stack")
+    with Mailbox() as mailbox, LocalStack(auth=True, parameters=PARAMETERS, logs=logs, mailbox=mailbox) as running:
         yield running
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tidegate_local.errors import LocalStackError, PortTakenError
 from tidegate_local.launcher import HOST
+from tidegate_local.mailbox import Mailbox
 from tidegate_local.overlay import load_template
 from tidegate_local.stack import PROJECT, STACK_NAME, LocalStack
 from tidegate_local.waiting import wait_for
@@ -23,7 +24,8 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    with LocalStack(auth=True, functions=PROBES, logs=tmp_path_factory.mktemp("probed")) as running:
+    logs = tmp_path_factory.mktemp("probed")
+    with Mailbox() as mailbox, LocalStack(auth=True, functions=PROBES, logs=logs, mailbox=mailbox) as running:
         yield running
 
 

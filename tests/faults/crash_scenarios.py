@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from destinations.post import SENDER, SETTINGS, entry, people
 from faults.crash_account import Account
 from faults.crash_calls import Call, Way
 from faults.crash_material import daily, records
@@ -163,6 +164,12 @@ def _overtaken_at(*places: str) -> Callable[[Account], None]:
     return play
 
 
+def _two_records_for_a_mailbox(account: Account) -> None:
+    _two_records(account)
+    account.world.stack.clients.make("ses").verify_email_identity(EmailAddress=SENDER)
+    account.world.define("default", destinations=[entry(to=people(2))])
+
+
 def _three_studies(account: Account) -> None:
     for study in "abc":
         account.world.put_study(study)
@@ -265,6 +272,9 @@ ACCEPTANCE = Scenario(
     refused=2,
 )
 TICK = Scenario("the tick", _much_for_the_tick, _ticks, frozenset({"tick"}), by_hand=True, letters=1)
+EMAIL = Scenario(
+    "an e-mail", _two_records_for_a_mailbox, _one_request, frozenset({"worker"}), settings=MappingProxyType(SETTINGS)
+)
 DIES_FOR_GOOD = replace(
     TWO_PASSES,
     name="a worker whose message dies with it",
@@ -288,5 +298,6 @@ SCENARIOS = (
     OVERTAKEN_AFTER_SEAL,
     ACCEPTANCE,
     TICK,
+    EMAIL,
     DIES_FOR_GOOD,
 )

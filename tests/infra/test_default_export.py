@@ -98,8 +98,19 @@ def test_the_environment_of_a_function_fits_into_lambdas_4_kilobytes(template: J
         for name, parameter in template["Parameters"].items()
         if "MaxLength" in parameter
     }
-    assert set(longest) == {"Projection", "Columns", "TableBy"}
-    variables = resolve(template, template["Globals"]["Function"]["Environment"]["Variables"], **longest)
-    # What stands for a resource here is shorter than its name in AWS: 25 characters for a table, 90 for a queue's URL.
-    room = sum(90 if name.endswith("_URL") else 25 for name in variables if name.startswith("TIDEGATE_"))
-    assert sum(len(name) + len(str(value)) for name, value in variables.items()) + room < 4096
+    assert set(longest) == {
+        "Projection",
+        "Columns",
+        "TableBy",
+        "EmailIdentity",
+        "EmailFromAddresses",
+        "AllowedRecipientDomains",
+    }
+    shared = template["Globals"]["Function"]["Environment"]["Variables"]
+    own = template["Resources"]["WorkerFunction"]["Properties"]["Environment"]["Variables"]
+    for given in (shared, {**shared, **own}):
+        variables = resolve(template, given, **longest)
+        # What stands for a resource here is shorter than its name in AWS: 25 characters for a table, 90 for a queue's
+        # URL or a role.
+        room = sum(90 if name.endswith(("_URL", "_ROLE")) else 25 for name in variables if name.startswith("TIDEGATE_"))
+        assert sum(len(name) + len(str(value)) for name, value in variables.items()) + room < 4096

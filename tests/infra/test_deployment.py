@@ -11,6 +11,10 @@ import pytest
 
 from tidegate_local.launcher import ACCESS_KEY, REGION, SECRET_KEY, Emulator
 
+PARAMETERS = (
+    "AlarmEmail=ops@example.org OverrideBuckets=ids-one,ids-two TableBy=schemaId EmailIdentity=example.org"
+    " EmailFromAddresses=a@example.org AllowedRecipientDomains=example.org"
+)
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -29,7 +33,7 @@ def session(project: Path, sam: Path, built: Path, tmp_path_factory: pytest.Temp
         run = subprocess.run(  # noqa: S603
             [sam, "deploy", "--template-file", built / "template.yaml", "--config-file", project / "samconfig.toml",
              "--no-confirm-changeset", "--no-progressbar",
-             "--parameter-overrides", "AlarmEmail=ops@example.org OverrideBuckets=ids-one,ids-two TableBy=schemaId"],
+             "--parameter-overrides", PARAMETERS],
             cwd=project, capture_output=True, text=True, check=False, env={**os.environ, **aws},
         )  # fmt: skip
         assert run.returncode == 0, run.stdout + run.stderr
@@ -40,13 +44,16 @@ def test_every_output_of_the_template_has_a_value(session: boto3.Session) -> Non
     (stack,) = session.client("cloudformation").describe_stacks(StackName="tidegate")["Stacks"]
     assert stack["StackStatus"] == "CREATE_COMPLETE"
     outputs = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
-    assert len(outputs) == 17
+    assert len(outputs) == 19
     assert all(outputs.values())
 
 
 def test_the_functions_know_the_default_export_as_json(session: boto3.Session) -> None:
     for function in session.client("lambda").list_functions()["Functions"]:
         variables = function["Environment"]["Variables"]
+        if "Worker" in function["FunctionName"]:
+            assert (variables["TIDEGATE_EMAIL_SENDERS"], variables["TIDEGATE_DEFAULT_EXPORT"]) == ("a@example.org", "")
+            continue
         definition = json.loads(variables["TIDEGATE_DEFAULT_EXPORT"])
         assert definition["source"]["table"] == variables["TIDEGATE_RECORD_TABLE"]
         assert definition["tableBy"] == ["schemaId"]

@@ -49,7 +49,7 @@ def test_each_function_has_a_role_of_its_own_and_nothing_else(template: Json) ->
     functions = [item for item in template["Resources"].values() if item["Type"] == "AWS::Serverless::Function"]
     used = [item["Properties"]["Role"]["Fn::GetAtt"][0] for item in functions]
     assert len(used) == len(set(used)) == 3
-    assert set(roles(template)) - set(used) == {"ScheduleRole"}
+    assert set(roles(template)) - set(used) == {"LinkRole", "ScheduleRole"}
     for item in functions:
         assert "Policies" not in item["Properties"]
     for role in roles(template):
@@ -169,3 +169,37 @@ def test_only_the_worker_may_reach_destinations_and_only_those_that_are_named(te
     for role in others:
         for actions, _ in allowed(template, resolve, role, **EVERYTHING).values():
             assert not {"secretsmanager:GetSecretValue", "sts:AssumeRole", "kms:Decrypt"} & actions, role
+
+
+def test_e_mails_go_from_named_addresses_to_allowed_domains_and_links_read_finished_files_alone(
+    template: Json, resolve: Resolve
+) -> None:
+    given = {
+        "EmailIdentity": "example.org",
+        "EmailFromAddresses": "a@example.org,b@example.org",
+        "AllowedRecipientDomains": "one.example,two.example",
+    }
+    policy = resolve(template, template["Resources"]["EmailRights"]["Properties"], **given)
+    assert policy["Roles"] == ["WorkerRole"]
+    statements = {item["Sid"]: item for item in policy["PolicyDocument"]["Statement"]}
+    send = statements.pop("SendEmailsToAllowedDomains")
+    assert set(send["Action"]) == {"ses:SendEmail", "ses:SendRawEmail"}
+    assert [resource.rpartition(":")[2] for resource in send["Resource"]] == [
+        "identity/example.org",
+        "configuration-set/EmailConfigurationSet",
+    ]
+    assert send["Condition"] == {
+        "StringEquals": {"ses:FromAddress": ["a@example.org", "b@example.org"]},
+        "ForAllValues:StringLike": {"ses:Recipients": ["*@one.example", "*@two.example"]},
+    }
+    assert {item["Action"]: item["Resource"] for item in statements.values()} == {
+        "ses:GetEmailIdentity": "arn:aws:ses:eu-west-1:123456789012:identity/example.org",
+        "ses:GetAccount": "*",
+        "sts:AssumeRole": "arn:LinkRole",
+    }
+    assert allowed(template, resolve, "LinkRole") == {
+        "ReadFinishedFiles": ({"s3:GetObject"}, ["arn:ExportBucket/exports/*"])
+    }
+    for role in roles(template):
+        for actions, _ in allowed(template, resolve, role, **EVERYTHING).values():
+            assert not [action for action in actions if action.startswith("ses:")], role

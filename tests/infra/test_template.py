@@ -168,7 +168,8 @@ def test_functions_neither_log_their_events_nor_are_traced(template: Json) -> No
     }
     for function in (settings, *of_type(template, "AWS::Serverless::Function").values()):
         assert "Tracing" not in function
-        assert function is settings or "Environment" not in function
+        own = {} if function is settings else function.get("Environment", {}).get("Variables", {})
+        assert all(name.startswith(("TIDEGATE_EMAIL_", "TIDEGATE_LINK_", "TIDEGATE_DEFAULT_")) for name in own)
 
 
 def test_nothing_can_be_called_from_outside_the_account(template: Json) -> None:
@@ -234,12 +235,11 @@ def test_the_tick_runs_every_minute_and_is_not_repeated(template: Json) -> None:
 
 
 def test_the_outputs_are_those_that_the_commands_read(template: Json) -> None:
-    assert set(template["Outputs"]) == OUTPUTS | {"AlarmTopicArn"}
+    assert set(template["Outputs"]) == OUTPUTS | {"AlarmTopicArn", "EmailFromAddresses", "AllowedRecipientDomains"}
 
 
 def test_a_stack_without_a_receiver_of_alarms_is_refused(template: Json, resolve: Resolve) -> None:
-    (rule,) = template["Rules"].values()
-    (assertion,) = rule["Assertions"]
+    (assertion,) = template["Rules"]["AlarmsHaveAReceiver"]["Assertions"]
     assert resolve(template, assertion["Assert"]) is False
     assert resolve(template, assertion["Assert"], AlarmEmail="ops@example.org") is True
     assert resolve(template, assertion["Assert"], AlarmTopicArn="arn:aws:sns:eu-west-1:123456789012:ops") is True
@@ -267,3 +267,34 @@ def test_an_existing_table_takes_the_place_of_the_stacks_own(
     worker = json.dumps(resolve(template, template["Resources"]["WorkerRole"], **given))
     assert "table/Inherited" in worker
     assert f'table/{resource}"' not in worker
+
+
+def test_a_stack_that_may_send_e_mails_needs_a_sender_and_domains(template: Json, resolve: Resolve) -> None:
+    rule = template["Rules"]["EmailsHaveASender"]
+    assert resolve(template, rule["RuleCondition"]) is False
+    assert resolve(template, rule["RuleCondition"], EmailIdentity="example.org") is True
+    sender, domains = (assertion["Assert"] for assertion in rule["Assertions"])
+    assert (resolve(template, sender), resolve(template, domains)) == (False, False)
+    assert resolve(template, sender, EmailFromAddresses="a@example.org") is True
+    assert resolve(template, domains, AllowedRecipientDomains="example.org") is True
+
+
+def test_what_ses_tells_of_this_stacks_messages_reaches_intake_and_nothing_else_does(template: Json) -> None:
+    resources = template["Resources"]
+    made = {name for name, item in resources.items() if item.get("Condition") == "HasEmail"}
+    assert made == {
+        "EmailRights",
+        "LinkRole",
+        "EmailConfigurationSet",
+        "EmailEvents",
+        "EmailSentRule",
+        "EmailSentRulePermission",
+    }
+    assert resources["EmailEvents"]["Properties"]["EventDestination"]["MatchingEventTypes"] == ["SEND"]
+    rule = resources["EmailSentRule"]["Properties"]
+    assert rule["EventPattern"] == {
+        "source": ["aws.ses"],
+        "detail-type": ["Email Sent"],
+        "detail": {"mail": {"tags": {"ses:configuration-set": [{"Ref": "EmailConfigurationSet"}]}}},
+    }
+    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["IntakeFunction", "Arn"]}

@@ -10,6 +10,7 @@
 - Statements that refuse plain HTTP are left out: the emulator speaks nothing else.
 - `Fn::Join` over a list parameter in Conditions becomes the parameter: there the emulator knows no Join, and has the
   list as one text already.
+- Functions find SES at a mailbox of our own, where there is one: the emulator's loses attachments.
 - Nested templates that lie beside template.yaml are handed over as objects, as `sam deploy` does.
 
 All else, the SAM transform included, is template.yaml's own.
@@ -90,6 +91,7 @@ class _Packer:
     endpoint_url: str
     bucket: str
     function_log: Path
+    mail_url: str | None
     objects: dict[str, bytes] = field(default_factory=dict)
 
     def pack(self, template: Template, folder: Path) -> Template:
@@ -137,8 +139,9 @@ class _Packer:
 
     def _bootstrap(self, folder: Path) -> str:
         path = [folder, self.project / "shared", self.project / "infra" / "local"]
+        mail = f"export AWS_ENDPOINT_URL_SESV2={shlex.quote(self.mail_url)}\n" if self.mail_url else ""
         return (
-            "#!/bin/sh\n"
+            f"#!/bin/sh\n{mail}"
             f"export PYTHONPATH={shlex.quote(':'.join(map(str, path)))}\n"
             f"export {LOG_VARIABLE}={shlex.quote(str(self.function_log))}\n"
             f'exec {shlex.quote(sys.executable)} -m tidegate_local.runtime "$_HANDLER"\n'
@@ -178,15 +181,22 @@ def load_template(path: Path) -> Template:
 
 
 def deployable(
-    template: Path, *, functions: Path, project: Path, endpoint_url: str, bucket: str, function_log: Path
+    template: Path,
+    *,
+    functions: Path,
+    project: Path,
+    endpoint_url: str,
+    bucket: str,
+    function_log: Path,
+    mail_url: str | None = None,
 ) -> Deployable:
     """Return the local form of the template file `template`.
 
     `functions` holds a folder with app.py for each function, `project` the folders shared/ and infra/local/, and
-    `bucket` will hold the objects; `function_log` gets all that the functions print. Nothing is sent anywhere. Raises
-    LocalStackError when the template, a nested one or a handler is missing.
+    `bucket` will hold the objects; `function_log` gets all that the functions print, and SES is at `mail_url`. Nothing
+    is sent anywhere. Raises LocalStackError when the template, a nested one or a handler is missing.
     """
-    packer = _Packer(project, functions, endpoint_url, bucket, function_log)
+    packer = _Packer(project, functions, endpoint_url, bucket, function_log, mail_url)
     packed = packer.pack(load_template(template), template.parent)
     return Deployable(packed, {**packer.objects, TEMPLATE_KEY: json.dumps(packed).encode()}, bucket)
 

@@ -15,6 +15,7 @@ from botocore.config import Config
 
 from tidegate_local.errors import LocalStackError
 from tidegate_local.launcher import ACCESS_KEY, REGION, SECRET_KEY, Emulator
+from tidegate_local.mailbox import Mailbox
 from tidegate_local.overlay import TEMPLATE_KEY, Deployable, deployable
 from tidegate_local.waiting import wait_for
 
@@ -32,6 +33,13 @@ OUTPUTS_FILE = Path(".tidegate") / "outputs.json"
 DEPLOYED_WITHIN_SECONDS = 120.0
 # What the template asks for and has no default, because on AWS an alarm without a receiver would be silent.
 REQUIRED_PARAMETERS = {"AlarmEmail": "local@example.org"}
+IDENTITY = "tidegate.example"
+MAIL_PARAMETERS = {
+    "EmailIdentity": IDENTITY,
+    "EmailFromAddresses": f"exports@{IDENTITY}",
+    "AllowedRecipientDomains": "example.com,example.net,example.org",
+}
+"""What a stack with a mailbox may send: to domains that are nobody's."""
 # The failures that only follow from another one say so; the first other one is the cause.
 CONSEQUENCES = ("Resource creation cancelled", "The following resource(s) failed")
 
@@ -41,7 +49,8 @@ class LocalStack:
 
     Use it as a context manager. `parameters` are the template's (all have defaults here). `logs` is the folder that
     gets `emulator.log` and `functions.log`, by default the emulator's own directory, which goes when the stack goes.
-    With `auth`, each function may do what its role allows and no more. `template`, `functions` and `venv` are for
+    With `auth`, each function may do what its role allows and no more. With a `mailbox`, which must be running, e-mails
+    may be sent and arrive there. `template`, `functions` and `venv` are for
     tests.
     """
 
@@ -52,11 +61,15 @@ class LocalStack:
         auth: bool = False,
         parameters: Mapping[str, str] | None = None,
         logs: Path | None = None,
+        mailbox: Mailbox | None = None,
         template: Path = PROJECT / "template.yaml",
         functions: Path = PROJECT / "functions",
         venv: Path | None = None,
     ) -> None:
-        self._parameters = dict(parameters or {})
+        self.mailbox = mailbox
+        self._parameters = {**(MAIL_PARAMETERS if mailbox else {}), **(parameters or {})}
+        if mailbox:
+            mailbox.verified[IDENTITY] = True
         self._logs = logs.resolve() if logs else None
         self._template = template
         self._functions = functions
@@ -158,6 +171,7 @@ class LocalStack:
             endpoint_url=self.endpoint_url,
             bucket=CODE_BUCKET,
             function_log=self.function_log,
+            mail_url=self.mailbox.endpoint_url if self.mailbox else None,
         )
         self.s3.create_bucket(Bucket=CODE_BUCKET)
         for key, body in local.objects.items():

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from tidegate_local.mailbox import Mailbox
 from tidegate_local.stack import OUTPUTS_FILE, LocalStack
 
 FOLLOW_EVERY_SECONDS = 0.2
@@ -17,17 +18,18 @@ def up(port: int | None = None, *, directory: Path | None = None, auth: bool = F
     """Run the stack until Ctrl-C or SIGTERM, then clean up and return.
 
     When it is ready, prints one line, `ready http://127.0.0.1:N`, and nothing else on standard output; hints go to
-    standard error. Writes `.tidegate/outputs.json`, `.tidegate/functions.log` and `.tidegate/emulator.log` in
-    `directory` (default: the working directory), and removes outputs.json at the end. `port` is chosen if it is not
-    given. With `auth`, roles are enforced (the root user is `test` with the secret `test`); with `verbose`, what the
-    functions print goes to standard error too. Raises LocalStackError, PortTakenError among them, with nothing left
-    running.
+    standard error. Writes `.tidegate/outputs.json`, `.tidegate/functions.log`, `.tidegate/emulator.log` and, for each
+    e-mail, `.tidegate/mail/0001.eml` in `directory` (default: the working directory), and removes outputs.json at the
+    end. `port` is chosen if it is not given. With `auth`, roles are enforced (the root user is `test` with the secret
+    `test`); with `verbose`, what the functions print goes to standard error too. Raises LocalStackError, PortTakenError
+    among them, with nothing left running.
     """
     outputs = (directory or Path.cwd()) / OUTPUTS_FILE
-    stack = LocalStack(port=port, auth=auth, logs=outputs.parent)
+    mailbox = Mailbox(folder=outputs.parent / "mail")
+    stack = LocalStack(port=port, auth=auth, logs=outputs.parent, mailbox=mailbox)
     with terminated_like_interrupted():
         try:
-            with stack, _described(stack, outputs), _following(stack.function_log, wanted=verbose):
+            with mailbox, stack, _described(stack, outputs), _following(stack.function_log, wanted=verbose):
                 hint = f"Outputs: {outputs}. What the functions print: {stack.function_log}. Ctrl-C ends it."
                 sys.stderr.write(f"{hint}\n")
                 sys.stdout.write(f"ready {stack.endpoint_url}\n")

@@ -28,7 +28,7 @@ from tidegate.cli.session import Session, enter
 from tidegate.cli.words import count, printable, window_text
 from tidegate.errors import RejectedError
 from tidegate.model import Operation
-from tidegate.orders import Order, RecordsOrder, RetryOrder, TablesOrder, tables_request
+from tidegate.orders import Order, RecordsOrder, RetryOrder, TablesOrder, Unknown, tables_request
 from tidegate.redrive import records_message
 
 redrive = typer.Typer(
@@ -221,6 +221,10 @@ def delivery(
     context: typer.Context,
     *,
     operation_id: OperationArgument,
+    unknown: Annotated[
+        Unknown | None,
+        typer.Option(help="What became of e-mails whose answer got lost: they were sent, or are to be sent again."),
+    ] = None,
     wait: WaitOption = False,
     timeout: TimeoutOption = None,
     dry_run: DryRunOption = False,
@@ -243,7 +247,11 @@ def delivery(
     if told is not None:
         answer(session, [], [found], dry_run=dry_run, what=told)
         return
-    _retry(session, operation_id, Consent(dry_run, yes), wait=wait, timeout=timeout, delivery_only=True)
+    if unknown is not None:
+        session.stack.recovery.unknown_mails(found)
+    _retry(
+        session, operation_id, Consent(dry_run, yes), wait=wait, timeout=timeout, delivery_only=True, unknown=unknown
+    )
 
 
 def _retry(
@@ -254,10 +262,11 @@ def _retry(
     wait: bool,
     timeout: float | None,
     delivery_only: bool,
+    unknown: Unknown | None = None,
 ) -> None:
     found = session.stack.recovery.operation(operation_id, session.now())
     session.stack.recovery.check_retry(found, delivery_only=delivery_only)
-    order = RetryOrder(operation_id, found.dispatch, delivery_only=delivery_only, actor=actor())
+    order = RetryOrder(operation_id, found.dispatch, delivery_only=delivery_only, actor=actor(), unknown=unknown)
     failed = f"It failed with {found.error.code}: {found.error.message}" if found.error else "It failed."
     what = f"{'the delivery of ' if delivery_only else ''}operation {operation_id} of study {found.study}"
     words = Words(

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from tidegate.cli.failures import AwsError
 from tidegate.errors import RejectedError, UsageError
 from tidegate.json_text import LIMIT_BYTES
-from tidegate.settings import Settings
+from tidegate.settings import Settings, listed
 
 if TYPE_CHECKING:
     from tidegate import bootstrap
@@ -255,4 +255,12 @@ def _settings(
     names = {setting: str(outputs[name]) for setting, name in REQUIRED_OUTPUTS.items()}
     named = Settings(**names)  # type: ignore[arg-type]  # each of them is a text
     default_export = json.loads(outputs.get("DefaultExportDefinition") or "{}")
-    return replace(named, default_export=default_export, stack=stack, region=region, endpoint_url=endpoint_url)
+    return replace(
+        named,
+        default_export=default_export,
+        stack=stack,
+        region=region,
+        endpoint_url=endpoint_url,
+        email_senders=listed(outputs.get("EmailFromAddresses") or ""),
+        email_domains=listed(outputs.get("AllowedRecipientDomains") or ""),
+    )

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tidegate.destinations.destination import Consignment, Destination, MakeClient, Outgoing, Sent, Tools
+from tidegate.destinations.destination import (
+    Consignment,
+    Destination,
+    Mailing,
+    MakeClient,
+    Outgoing,
+    Sent,
+    TakesAll,
+    Tools,
+)
 from tidegate.destinations.s3 import S3Destination
 from tidegate.errors import FatalError
 from tidegate.model import JSONObject
 
-__all__ = ["Consignment", "Destination", "MakeClient", "Outgoing", "Sent", "Tools", "destination_of", "register"]
+__all__ = [
+    "Consignment",
+    "Destination",
+    "Mailing",
+    "MakeClient",
+    "Outgoing",
+    "Sent",
+    "TakesAll",
+    "Tools",
+    "destination_of",
+    "register",
+]
 
 Factory = Callable[[JSONObject, Tools], Destination]
 
@@ -20,7 +40,13 @@ def _sftp(document: JSONObject, tools: Tools) -> Destination:
     return SFTPDestination(document, tools)
 
 
-_FACTORIES: dict[str, Factory] = {"S3": S3Destination, "SFTP": _sftp}
+def _mail(document: JSONObject, tools: Tools) -> Destination:
+    from tidegate.destinations.mail import MailDestination  # noqa: PLC0415  # brings what writes messages
+
+    return MailDestination(document, tools)
+
+
+_FACTORIES: dict[str, Factory] = {"S3": S3Destination, "SFTP": _sftp, "EMAIL": _mail}
 
 
 def register(name: str, factory: Factory) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, runtime_checkable
 
 from tidegate.model import NO_TAG, Finding, JSONObject, Window
 
@@ -16,7 +16,7 @@ class Consignment:
 
     `window` is the last segment of the window's directory in the stack's bucket (`<start>_<end>`, `reexport=<id>`),
     `date` the UTC day of its end, `bounds` its start and end. An override has no window and no bounds; its `date`
-    is the day of its acceptance, which was `at`. Else `at` is the end.
+    is the day of its acceptance, which was `at`. Else `at` is the end. `records` is how many the window has.
     """
 
     export: str
@@ -27,6 +27,7 @@ class Consignment:
     bounds: Window | None = None
     at: datetime | None = None
     tag: str = NO_TAG
+    records: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +52,18 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What one call reached: whether the file is there, whole and under its final name, and where that is."""
+    """What one call reached: whether the file is there, whole and under its final name, and where that is.
+
+    `files` is how many files are done with it. `at_once` asks for the next call whatever the time is, once the point
+    is stored: something is about to happen that the point has announced. `receipt` is what the destination's receipt
+    says besides.
+    """
 
     done: bool
     where: str
+    files: int = 1
+    at_once: bool = False
+    receipt: JSONObject | None = None
 
 
 class Destination(Protocol):
@@ -88,8 +97,34 @@ class Destination(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesAll(Destination, Protocol):
+    """A destination that takes all files of a window together, as a message does its attachments."""
+
+    def send_all(self, files: Sequence[Outgoing], point: JSONObject | None, spent: Callable[[], bool]) -> Sent:
+        """As `send`, for all files that are still missing."""
+        ...
+
+
 MakeClient = Callable[..., Any]
 """Makes a low-level AWS client of this stack's region: service name, then boto3's own keywords."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """What a stack allows in e-mails, and what it knows of those that it has sent.
+
+    `settled(operation, attempt)` is what became of an attempt whose answer got lost, as far as anybody has told:
+    `{"messageId": ...}` where SES has, `{"settled": "sent" | "resend"}` where a person has, else None.
+    """
+
+    senders: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    identity: str = ""
+    configuration_set: str = ""
+    bucket: str = ""
+    link_role: str = ""
+    settled: Callable[[str, str], JSONObject | None] = lambda _operation, _attempt: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +132,5 @@ class Tools:
     """What a destination may use of its stack."""
 
     client: MakeClient
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    mailing: Mailing = field(default_factory=Mailing)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from tidegate import dates
-from tidegate.destinations.destination import Outgoing
+from tidegate.destinations.destination import Consignment, Outgoing
 from tidegate.destinations.distinct import mark
 from tidegate.instants import compact
 from tidegate.layout import percent_encoded
@@ -72,6 +72,12 @@ def with_suffix(name: str, suffix: str, file: Outgoing) -> str:
     return _limited(_before_extension(name, f"-{suffix}", extension), extension)
 
 
+def archive_name(consignment: Consignment) -> str:
+    """The name of an archive of all files of a window."""
+    window = window_name(consignment)
+    return _limited(f"{_segment(consignment.export)}_{_segment(consignment.study)}_{window}.zip", "zip")
+
+
 def _values(template: str, file: Outgoing, zone: str) -> dict[str, str]:
     """What stands for each field, by what is in its braces."""
     name = file.path.rpartition("/")[2]
@@ -83,7 +89,7 @@ def _values(template: str, file: Outgoing, zone: str) -> dict[str, str]:
         "export": _segment(sent.export),
         "study": _segment(sent.study),
         "table": _segment(file.table),
-        "window": percent_encoded(sent.window.replace("=", "-")),
+        "window": window_name(sent),
         "start": _compact(start),
         "end": _compact(end),
         "date": sent.date,
@@ -108,6 +114,11 @@ def _compact(at: datetime | None) -> str:
 
 def _tag(tag: str) -> str:
     return tag.encode()[:LONGEST_TAG].decode(errors="ignore")
+
+
+def window_name(consignment: Consignment) -> str:
+    """The window as names have it: `<start>_<end>`, `reexport-<operation>` and its like."""
+    return percent_encoded(consignment.window.replace("=", "-"))
 
 
 def _segment(value: str) -> str:

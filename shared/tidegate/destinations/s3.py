@@ -50,7 +50,7 @@ class S3Destination:
 
     def send(self, file: Outgoing, point: JSONObject | None, spent: Callable[[], bool]) -> Sent:
         """Deliver one file; see Destination."""
-        self.point = point if point is not None and point["key"] == file.key else None
+        self.point = point if point is not None and point.get("key") == file.key else None
         key = self._key(file)
         where = f"s3://{self._bucket}/{key}"
         client = self._client()

@@ -62,7 +62,7 @@ class SFTPDestination:
 
     def send(self, file: Outgoing, point: JSONObject | None, spent: Callable[[], bool]) -> Sent:
         """Deliver one file; see Destination. The last step, the rename, is a call of its own."""
-        self.point = point if point is not None and point["key"] == file.key else None
+        self.point = point if point is not None and point.get("key") == file.key else None
         session = self._connected()
         with self._translating(f"delivering {file.path}"):
             to = self.point["to"] if self.point else self._free_name(session, file)
