@@ -80,7 +80,7 @@ demo: install  ## sample records in, files out, twice, on an AWS inside this mac
 	@$(BIN)/tidegate local demo
 
 .PHONY: demo-delivery
-demo-delivery: install  ## one export to another bucket and by SFTP, twice, on an AWS inside this machine
+demo-delivery: install  ## one export to another bucket, by SFTP and by e-mail, twice, on an AWS inside this machine
 	@$(BIN)/tidegate local demo --delivery
 
 .PHONY: bench

@@ -22,7 +22,8 @@ from rich.table import Table
 
 from tidegate_local import sftp_in_process, sshd
 from tidegate_local.errors import LocalStackError
-from tidegate_local.partners import BUCKET, SECRET, Bucket, Inbox, Partner
+from tidegate_local.mailbox import Mailbox
+from tidegate_local.partners import BUCKET, SECRET, Bucket, Inbox, Partner, Ward
 from tidegate_local.samples import STUDIES, sample_records, sample_studies
 from tidegate_local.sshd import Server
 from tidegate_local.stack import OUTPUTS_FILE, LocalStack
@@ -48,13 +49,16 @@ def run(directory: Path | None = None, *, console: Console | None = None) -> Non
     shutil.rmtree(folder, ignore_errors=True)
     console = console or Console()
     with terminated_like_interrupted():
-        console.print("[bold]Starting an AWS inside this machine[/], and an SFTP server ...")
+        console.print("[bold]Starting an AWS inside this machine[/], an SFTP server and a mailbox ...")
+        parameters = {"DestinationBuckets": BUCKET}
         with (
-            LocalStack(auth=True, parameters={"DestinationBuckets": BUCKET}, logs=folder) as stack,
+            Mailbox() as mailbox,
+            LocalStack(auth=True, parameters=parameters, logs=folder, mailbox=mailbox) as stack,
             sftp_server() as server,
         ):
             stack.write_outputs(folder / OUTPUTS_FILE)
-            _Demo(stack, [Bucket(stack.s3), Inbox(server)], console, folder).show(server, datetime.now(UTC))
+            partners: list[Partner] = [Bucket(stack.s3), Inbox(server), Ward(mailbox)]
+            _Demo(stack, partners, console, folder).show(server, datetime.now(UTC))
         shutil.rmtree(folder / OUTPUTS_FILE.parent)
     done = "[bold green]All of it was checked.[/] Servers and AWS are gone; copies of what arrived are in"
     console.print(f"\n{done} {folder}", soft_wrap=True)

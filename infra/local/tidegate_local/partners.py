@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tidegate_local.mailbox import Mailbox
 from tidegate_local.sshd import Server
 
 if TYPE_CHECKING:
@@ -75,3 +77,30 @@ class Inbox:
     def arrived(self) -> Mapping[str, bytes]:
         """Everything that is there, by its name."""
         return {path.name: path.read_bytes() for path in self.server.inbox().iterdir()}
+
+
+@dataclass(frozen=True, slots=True)
+class Ward:
+    """Somebody who reads e-mail."""
+
+    mailbox: Mailbox
+    name: str = "ward"
+
+    def entry(self) -> Mapping[str, Any]:
+        """The entry among the definition's destinations."""
+        return {
+            "type": "EMAIL",
+            "name": self.name,
+            "to": [{"address": "ward@example.org", "name": "Ward 7"}],
+            "subject": "{study}: {records} new records",
+        }
+
+    def arrived(self) -> Mapping[str, bytes]:
+        """Each message, and the files that it has: what a mail program shows."""
+        found: dict[str, bytes] = {}
+        for number, message in enumerate(self.mailbox.messages(), 1):
+            parsed = message_from_bytes(message.raw, policy=policy.default)
+            found[f"{number:04d}.eml"] = message.raw
+            for attachment in parsed.iter_attachments():
+                found[f"{number:04d}/{attachment.get_filename()}"] = attachment.get_content()
+        return found

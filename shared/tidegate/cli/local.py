@@ -40,7 +40,7 @@ def up(
 def demo(
     *,
     delivery: Annotated[
-        bool, typer.Option("--delivery", help="Deliver to another bucket and by SFTP, both on this machine.")
+        bool, typer.Option("--delivery", help="Deliver to another bucket, by SFTP and by e-mail, all on this machine.")
     ] = False,
 ) -> None:
     """Put sample records in, export them, and once more: the second time only what is new."""
