@@ -106,17 +106,19 @@ def test_the_manifest_says_all_that_happened(outsider: Outsider) -> None:
 
 
 def test_columns_are_those_that_were_chosen(outsider: Outsider) -> None:
-    outsider.define("chosen", columns=["note", {"from": "answers.q1", "as": "first"}, "id"])
+    site = {"from": "visits[0].site", "as": "site"}
+    outsider.define("chosen", columns=["note", {"from": "answers.q1", "as": "first"}, site, "id"])
     outsider.put_study("columns")
+    nested = {"answers": {"M": {"q1": {"S": "yes"}}}, "visits": {"L": [{"M": {"site": {"S": "north"}}}]}}
     outsider.put_records(
-        record("columns", "1", DAY_1, answers={"M": {"q1": {"S": "yes"}}}, note={"S": "a"}, more={"S": "b"}),
+        record("columns", "1", DAY_1, note={"S": "a"}, more={"S": "b"}, **nested),
         record("columns", "2", JUST_LATER),
     )
 
     row = outsider.export_daily("columns", DAY_2, export="chosen")
 
     (part,) = outsider.manifest_of(row)["parts"]
-    assert outsider.text_of(part["key"]) == "note,first,id\r\na,yes,columns-1\r\n,,columns-2\r\n"
+    assert outsider.text_of(part["key"]) == "note,first,site,id\r\na,yes,north,columns-1\r\n,,,columns-2\r\n"
 
 
 def test_a_projection_reads_what_it_names_and_the_time(outsider: Outsider) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tidegate.errors import FatalError
 from tidegate.instants import from_millis, rfc3339
 from tidegate.sources import Ask
+from tidegate.sources.dynamodb.items import projection
 
 if TYPE_CHECKING:
     from unit.sources.conftest import Bench
@@ -309,3 +310,10 @@ def test_only_a_local_index_is_read_consistently(bench: Bench, *, local: bool, c
     table = bench.table([], local_index=local)
     bench.pages(bench.source(table), Ask("s", bench.window(0, 10)))
     assert table.calls[-1][1]["ConsistentRead"] is consistent
+
+
+def test_an_attribute_that_could_be_a_path_into_another_is_fetched_without_naming_any() -> None:
+    assert projection(["id", "a", "ab"])["ProjectionExpression"] == "#a0,#a1,#a2"
+    assert projection(["a.b", "c[0]", "[0]"])["ExpressionAttributeNames"].keys() == {"#a0", "#a1", "#a2"}
+    for overlapping in (["id", "a", "a.b"], ["a[0]", "a"], ["a.b.c", "a.b"], ["x[0].y", "x"]):
+        assert projection(overlapping) == {}
