@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import botocore
+import botocore.session
 from botocore.config import Config
 
 from tidegate import __version__
@@ -44,12 +44,13 @@ if TYPE_CHECKING:
     from tidegate.verify import Verification
     from tidegate.watermarking import Watermarking
 
+_AGENT = f"tidegate/{__version__} Boto3/{boto3.__version__}"
 CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 5},
     connect_timeout=5,
     read_timeout=30,
     max_pool_connections=20,
-    user_agent=f"tidegate/{__version__} Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
+    user_agent=_AGENT,
     parameter_validation=False,
     s3={"payload_signing_enabled": False},
 )
@@ -75,8 +76,11 @@ class AWSClients:
 
 def clients(settings: Settings, session: boto3.Session | None = None) -> AWSClients:
     """Clients for a stack; a test or a command may bring a session of its own."""
-    maker = session or boto3.Session()
-    make = partial(maker.client, region_name=settings.region, endpoint_url=settings.endpoint_url, config=CONFIG)
+    core = botocore.session.get_session()
+    maker = session or boto3.Session(botocore_session=core)
+    app = core.get_config_variable("user_agent_appid")
+    config = CONFIG.merge(Config(user_agent=f"{_AGENT} app/{app}")) if app else CONFIG
+    make = partial(maker.client, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config)
 
     def intact(service: str, **more: Any) -> Any:
         client = make(service, **more)

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from pathlib import Path
 
 TIDEGATE = Path(sys.executable).with_name("tidegate")
@@ -24,7 +24,9 @@ def test_the_demo_delivers_everywhere_once_and_leaves_copies(tmp_path: Path) -> 
     by_sftp = sorted(path.name for path in (folder / "hospital").iterdir())
     assert len(by_sftp) == 2
     assert all(name.startswith("asthma-diary_") and name.endswith("_00001.csv.gz") for name in by_sftp)
-    by_mail = [message_from_bytes(path.read_bytes()) for path in sorted((folder / "ward").glob("*.eml"))]
+    by_mail = [
+        message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted((folder / "ward").glob("*.eml"))
+    ]
     assert [message["To"] for message in by_mail] == ["Ward 7 <ward@example.org>"] * 2
     assert [message["Subject"] for message in by_mail] == [f"asthma-diary: {n} new records" for n in (250, 20)]
     for word in ("Receipts", "DELIVERED", "New at hospital", "New at ward", "none of the 250"):

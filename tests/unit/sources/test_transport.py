@@ -14,12 +14,18 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from tidegate.bootstrap import CONFIG
+from tidegate.bootstrap import CONFIG, clients
 from tidegate.intact import require_intact
+from tidegate.settings import Settings
 from tidegate.sources.dynamodb import transport
 from tidegate.sources.dynamodb.bodies import body_of, take_bodies
+from unit.wire_answers import Wire
 
 PAGE = b'{"Count":1,"Items":[{"id":{"S":"%b"}}],"ScannedCount":1}' % (b"a" * 200_000)
+NAMES = (
+    "study_table", "export_time_table", "export_table", "operation_table", "request_table", "pair_table",
+    "history_table", "record_table", "export_bucket",
+)  # fmt: skip
 CHECKSUM = b"x-amz-crc32: %d\r\n" % zlib.crc32(PAGE)
 
 
@@ -168,3 +174,22 @@ def test_what_somebody_else_reads_as_a_stream_is_left_to_them() -> None:
 
     request = type("Request", (), {"stream_output": True})()
     assert transport._Session(Session()).send(request) is request  # type: ignore[arg-type]  # as much of one as is needed
+
+
+@pytest.mark.parametrize("app", ["", "partner-7"])
+def test_calls_say_who_makes_them_and_for_which_application(app: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"AWS_SDK_UA_APP_ID": app, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}.items():
+        monkeypatch.setenv(name, value)
+    made = clients(Settings(**dict.fromkeys(NAMES, ""), region="us-east-1"))  # type: ignore[arg-type]  # all of them text
+    sent: list[Any] = []
+    body = b"{}"
+
+    def answer(request: Any, **_: Any) -> Any:
+        sent.append(request.headers["User-Agent"])
+        return Wire([body], body).answer()
+
+    made.dynamodb.meta.events.register_first("before-send.dynamodb", answer)
+    made.dynamodb.list_tables()
+    (agent,) = (one.decode() if isinstance(one, bytes) else one for one in sent)
+    assert agent.startswith("tidegate/")
+    assert (f" app/{app}" in agent) is bool(app)
