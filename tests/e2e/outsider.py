@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 TIDEGATE = Path(sys.executable).with_name("tidegate")
+UNANNOUNCED = ("outbox", "announcements")
+"""What an ended operation's row has until its end has been announced."""
 FINAL = {"SUCCEEDED", "FAILED", "CANCELLED", "REJECTED"}
 ENDED_WITHIN_SECONDS = 60.0
 Item = dict[str, Any]
@@ -119,7 +121,10 @@ class Outsider:
         )
 
     def ended(self, *request_ids: str, within: float = ENDED_WITHIN_SECONDS) -> list[Row]:
-        """Wait until all that was sent is accepted, and the operations of these requests are at their end."""
+        """Wait until all that was sent is accepted, and the operations of these requests are at their end.
+
+        Whether that was announced already makes no difference to the rows.
+        """
 
         def all_ended() -> list[Row] | None:
             if self.left_in("ExportRequestQueueUrl"):
@@ -127,7 +132,8 @@ class Outsider:
             rows = self.operations(*request_ids)
             return rows if all(row["state"] in FINAL for row in rows) else None
 
-        return wait_for(all_ended, what=f"the end of {', '.join(request_ids)}", within=within)
+        rows = wait_for(all_ended, what=f"the end of {', '.join(request_ids)}", within=within)
+        return [{name: value for name, value in row.items() if name not in UNANNOUNCED} for row in rows]
 
     def export(self, **body: Any) -> list[Row]:
         """Send a request and wait for its end, which has to be a good one."""
