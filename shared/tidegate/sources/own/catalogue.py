@@ -9,7 +9,6 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Final
 
@@ -58,6 +57,8 @@ def _in_folder() -> Iterator[Place]:
 
 
 def _of_packages() -> Iterator[Place]:
+    from importlib.metadata import entry_points  # noqa: PLC0415  # of every cold start a fortieth, for who asks seldom
+
     for point in entry_points(group=GROUP):
         origin = f"package {point.dist.name}" if point.dist else "an installed package"
         yield Place(point.name, point.value, origin)
