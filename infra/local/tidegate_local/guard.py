@@ -14,6 +14,8 @@ import sys
 import threading
 from typing import Any
 
+_HIDDEN = str.maketrans({".": "\0", "[": "\1"})
+
 
 def end_with_parent(directory: str) -> None:
     """Wait for the end of standard input, then remove `directory` and kill this whole process group."""
@@ -24,17 +26,17 @@ def end_with_parent(directory: str) -> None:
 
 
 def correct_projections() -> None:
-    """Let a projection name an attribute whose own name has dots beside one that such a name begins with.
+    """Let a projection name an attribute whose own name reads as a path beside one that such a name begins with.
 
-    ministack 1.5.33 takes `#a` and `#b` for overlapping paths where they stand for `answers` and `answers.q1`. AWS does
-    not: a name that is given by a placeholder is one name, dots and all.
+    ministack 1.5.33 takes `#a` and `#b` for overlapping paths where they stand for `answers` and `answers.q1`, or for
+    `visits` and `visits[0]`. AWS does not: a name that is given by a placeholder is one name, dots, brackets and all.
     """
     # Only ministack's own Python has this module, and it has no other seam.
     dynamodb: Any = importlib.import_module("ministack.services.dynamodb")
     project = dynamodb._project_item  # noqa: SLF001
 
-    def with_dots_hidden(item: dict[str, Any], expression: str, names: dict[str, str] | None) -> dict[str, Any]:
-        hidden = {name: name.replace(".", "\0") for name in (names or {}).values() if "." in name}
+    def with_paths_hidden(item: dict[str, Any], expression: str, names: dict[str, str] | None) -> dict[str, Any]:
+        hidden = {name: name.translate(_HIDDEN) for name in (names or {}).values() if "." in name or "[" in name}
         if not hidden:
             return dict(project(item, expression, names))
         back = {stand_in: name for name, stand_in in hidden.items()}
@@ -42,7 +44,7 @@ def correct_projections() -> None:
         aliases = {alias: hidden.get(name, name) for alias, name in (names or {}).items()}
         return {back.get(name, name): value for name, value in project(stored, expression, aliases).items()}
 
-    dynamodb._project_item = with_dots_hidden  # noqa: SLF001
+    dynamodb._project_item = with_paths_hidden  # noqa: SLF001
 
 
 def main() -> None:

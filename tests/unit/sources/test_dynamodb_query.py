@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from tidegate.errors import FatalError
 from tidegate.instants import from_millis, rfc3339
 from tidegate.sources import Ask
-from tidegate.sources.dynamodb.items import projection
 
 if TYPE_CHECKING:
     from unit.sources.conftest import Bench
@@ -283,9 +282,9 @@ def test_the_projection_keeps_identity_time_and_table_but_not_what_only_decides(
 
 def test_columns_restrict_what_is_fetched_to_the_attributes_they_start_from(bench: Bench) -> None:
     table = bench.table([bench.record("r", 1, a={"M": {"x": {"S": "1"}}}, b={"S": "2"})])
-    bench.pages(bench.source(table, bench.export(columns=["a"])), Ask("s", bench.window(0, 2)))
+    bench.pages(bench.source(table, bench.export(columns=["a.x", "b[0]"])), Ask("s", bench.window(0, 2)))
     names = table.calls[-1][1]["ExpressionAttributeNames"].values()
-    assert {"a", "id", "studyId", "uploadedOn"} == set(names)
+    assert {"a", "a.x", "b", "b[0]", "id", "studyId", "uploadedOn"} == set(names)
 
 
 def test_only_the_own_study_is_read_and_a_number_as_study_id_is_found(bench: Bench) -> None:
@@ -310,10 +309,3 @@ def test_only_a_local_index_is_read_consistently(bench: Bench, *, local: bool, c
     table = bench.table([], local_index=local)
     bench.pages(bench.source(table), Ask("s", bench.window(0, 10)))
     assert table.calls[-1][1]["ConsistentRead"] is consistent
-
-
-def test_an_attribute_that_could_be_a_path_into_another_is_fetched_without_naming_any() -> None:
-    assert projection(["id", "a", "ab"])["ProjectionExpression"] == "#a0,#a1,#a2"
-    assert projection(["a.b", "c[0]", "[0]"])["ExpressionAttributeNames"].keys() == {"#a0", "#a1", "#a2"}
-    for overlapping in (["id", "a", "a.b"], ["a[0]", "a"], ["a.b.c", "a.b"], ["x[0].y", "x"]):
-        assert projection(overlapping) == {}
