@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
 
+from benchmarks.authority import Certificates, certify
 from tidegate.bootstrap import CONFIG, clients
 from tidegate.intact import require_intact
 from tidegate.settings import Settings
@@ -22,6 +26,7 @@ from tidegate.sources.dynamodb.bodies import body_of, take_bodies
 from unit.wire_answers import Wire
 
 PAGE = b'{"Count":1,"Items":[{"id":{"S":"%b"}}],"ScannedCount":1}' % (b"a" * 200_000)
+SESSION = boto3.Session("a", "b", region_name="us-east-1")
 NAMES = (
     "study_table", "export_time_table", "export_table", "operation_table", "request_table", "pair_table",
     "history_table", "record_table", "export_bucket",
@@ -33,30 +38,47 @@ def whole(page: bytes = PAGE, checksum: bytes = CHECKSUM) -> bytes:
     return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n%b\r\n%b" % (len(page), checksum, page)
 
 
+def with_head(head: bytes, page: bytes = PAGE) -> bytes:
+    return b"%b\r\n%b\r\n%b" % (head, CHECKSUM, page)
+
+
 def in_chunks(page: bytes) -> bytes:
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (page[:70_000], page[70_000:]))
     return b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n%b\r\n%b0\r\n\r\n" % (CHECKSUM, chunks)
 
 
 class Server:
-    """Answers one request after the other on 127.0.0.1; closes the connection after an answer that is not whole."""
+    """Answers one request after the other on 127.0.0.1; closes the connection after an answer that is not whole.
 
-    def __init__(self, *answers: bytes, hangs: bool = False) -> None:
+    Over TLS each piece of an answer is a record of its own, so arrives by itself.
+    """
+
+    def __init__(self, *answers: bytes | list[bytes], hangs: bool = False, tls: Certificates | None = None) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._answers = iter(answers)
         self._hangs = hangs
+        self._tls = None
+        if tls is not None:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(tls.server, tls.key)
         self._done = threading.Event()
         self._current = self._listening
         self.connections = 0
-        self.requests = 0
-        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        self.heads: list[dict[str, str]] = []
+        port = self._listening.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}" if tls is None else f"https://localhost:{port}"
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
+
+    @property
+    def requests(self) -> int:
+        return len(self.heads)
 
     def _serve(self) -> None:
         while True:
             try:
-                connection, _ = self._listening.accept()
+                plain, _ = self._listening.accept()
+                connection = plain if self._tls is None else self._tls.wrap_socket(plain, server_side=True)
             except OSError:
                 return
             self.connections += 1
@@ -66,14 +88,17 @@ class Server:
 
     def _answer(self, connection: socket.socket, reader: Any) -> None:
         while (head := _head(reader)) is not None:
-            reader.read(head)
-            self.requests += 1
-            answer = next(self._answers)
-            connection.sendall(answer)
+            reader.read(int(head["content-length"]))
+            self.heads.append(head)
+            pieces = next(self._answers)
+            for piece in [pieces] if isinstance(pieces, bytes) else pieces:
+                connection.sendall(piece)
             if self._hangs:
                 self._done.wait()
                 return
-            if not answer.endswith((PAGE, b"0\r\n\r\n")):
+            answer = pieces if isinstance(pieces, bytes) else b"".join(pieces)
+            last = not answer.endswith((PAGE, b"0\r\n\r\n"))
+            if last or answer.startswith(b"HTTP/1.0") or b"connection: close" in answer[:200]:
                 return
 
     def close(self) -> None:
@@ -85,28 +110,45 @@ class Server:
         self._thread.join()
 
 
-def _head(reader: Any) -> int | None:
-    length = 0
-    while (line := reader.readline()) not in (b"\r\n", b""):
-        name, _, value = line.partition(b":")
-        length = int(value) if name.lower() == b"content-length" else length
-    return length if line else None
+def _head(reader: Any) -> dict[str, str] | None:
+    """The request's first line under "" and its headers, names in lower case."""
+    head = {"": reader.readline().decode()}
+    while (line := reader.readline().decode()) not in ("\r\n", ""):
+        name, _, value = line.partition(":")
+        head[name.lower()] = value.strip()
+    return head if line else None
 
 
 @contextmanager
-def asking(*answers: bytes, attempts: int = 1, hangs: bool = False) -> Iterator[tuple[Server, Callable[[], Any]]]:
-    """A server, and a query of it."""
-    server = Server(*answers, hangs=hangs)
+def asking(
+    *answers: bytes | list[bytes],
+    attempts: int = 1,
+    hangs: bool = False,
+    tls: Certificates | None = None,
+    ordinary: bool = False,
+) -> Iterator[tuple[Server, Callable[[], Any]]]:
+    """A server, and a query of it; by a client as botocore makes it, where `ordinary`."""
+    server = Server(*answers, hangs=hangs, tls=tls)
     config = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}, read_timeout=1))
-    client = boto3.Session("a", "b", region_name="us-east-1").client("dynamodb", config=config, endpoint_url=server.url)
+    verify: Any = None if tls is None else str(tls.authority)
+    client = SESSION.client("dynamodb", config=config, endpoint_url=server.url, verify=verify)
     require_intact(client)
-    take_bodies(client)
-    take_bodies(client)
+    for _ in range(2):
+        take_bodies(client)
+    if ordinary:
+        made: Any = client
+        made._endpoint.http_session = URLLib3Session(verify=verify)
     try:
-        yield server, lambda: body_of("Query", lambda: client.query(TableName="t"))[0]
+        yield server, lambda: body_of("Query", lambda: client.query(TableName="t"))
     finally:
         client.close()
         server.close()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    folder: Path = tmp_path_factory.mktemp("certificates")
+    return certify(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -115,28 +157,118 @@ def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
-@pytest.mark.parametrize("answer", [whole(), whole(checksum=b""), in_chunks(PAGE)], ids=["whole", "unsigned", "chunks"])
-def test_a_body_is_read_in_one_piece_and_its_connection_used_again(answer: bytes) -> None:
-    with asking(answer, answer) as (server, query):
-        assert [query(), query()] == [PAGE, PAGE]
-        assert (server.connections, server.requests) == (1, 2)
+OF_A_KNOWN_LENGTH = b"content-length: %d\r\n" % len(PAGE)
+ANSWERS: dict[str, bytes | list[bytes]] = {
+    "whole": whole(),
+    "unsigned": whole(checksum=b""),
+    "chunks": in_chunks(PAGE),
+    "closing": with_head(b"HTTP/1.1 200 OK\r\nconnection: close\r\n%b" % OF_A_KNOWN_LENGTH[:-2]),
+    "until the end": with_head(b"HTTP/1.0 200 OK"),
+    "after others": b"HTTP/1.1 100 Continue\r\n\r\n" + whole(),
+    "folded": with_head(b"HTTP/1.1 200 OK\r\nx-long: a\r\n b\r\n%b" % OF_A_KNOWN_LENGTH[:-2]),
+    "twice the same": with_head(b"HTTP/1.1 200 OK\r\nx-two: a\r\nX-Two: b\r\n%b" % OF_A_KNOWN_LENGTH[:-2]),
+    "a long head": with_head(b"HTTP/1.1 200 OK\r\nx-long: %b\r\n%b" % (b"a" * 40_000, OF_A_KNOWN_LENGTH[:-2])),
+    "in pieces": [whole()[:20], whole()[20:100], whole()[100:]],
+    "an error": with_head(b"HTTP/1.1 500 Internal Server Error\r\n%b" % OF_A_KNOWN_LENGTH[:-2]),
+}
 
 
-def test_a_session_is_wrapped_once_and_one_of_another_kind_is_left_alone() -> None:
-    client: Any = boto3.Session("a", "b", region_name="us-east-1").client("dynamodb")
-    theirs = client._endpoint.http_session
+@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
+def test_each_kind_of_answer_is_read_as_botocore_reads_it(
+    kind: str, encrypted: bool, certificates: Certificates
+) -> None:
+    tls = certificates if encrypted else None
+
+    def outcome(*, ordinary: bool) -> tuple[Any, int]:
+        found: list[Any] = []
+        with asking(ANSWERS[kind], whole(), tls=tls, ordinary=ordinary) as (server, query):
+            for _ in range(2):
+                try:
+                    body, answer = query()
+                except ClientError as error:
+                    found.append(str(error))
+                else:
+                    told = answer["ResponseMetadata"]
+                    told["HTTPHeaders"].pop("x-amz-crc32", None)
+                    found.append((body, told["HTTPStatusCode"], told["HTTPHeaders"]))
+            return found, server.connections
+
+    found = outcome(ordinary=False)
+    assert found == outcome(ordinary=True)
+    assert found[1] == (2 if kind in ("closing", "until the end") else 1)
+    assert found[0][-1][0] == PAGE
+
+
+def test_a_request_is_what_botocore_would_have_sent() -> None:
+    heads = []
+    for ordinary in (True, False):
+        with asking(whole(), ordinary=ordinary) as (server, query):
+            query()
+            heads += server.heads
+        assert heads[-1].pop("host") == server.url.removeprefix("http://")
+        for name in ("authorization", "x-amz-date", "amz-sdk-invocation-id"):  # of the moment
+            assert heads[-1].pop(name)
+    assert heads[0] == heads[1]
+
+
+def test_a_header_of_two_lines_is_refused_as_ever() -> None:
+    with asking(whole()) as (server, query):
+        (client,) = (cell.cell_contents for cell in query.__closure__ or ())
+        client.meta.events.register("before-send", lambda request, **_: request.headers.update({"x": "a\r\ny: b"}))
+        with pytest.raises((HTTPClientError, ValueError)):
+            query()
+        assert server.requests == 0
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
+def test_a_connection_that_was_closed_meanwhile_is_opened_again(encrypted: bool, certificates: Certificates) -> None:
+    with asking(whole(), whole(), tls=certificates if encrypted else None) as (server, query):
+        query()
+        server._current.shutdown(socket.SHUT_RDWR)
+        assert query()[0] == PAGE
+        assert server.connections == 2
+
+
+def test_a_server_that_closes_without_an_answer_is_asked_again() -> None:
+    with asking(b"", whole(), attempts=2) as (server, query):
+        assert query()[0] == PAGE
+        assert server.connections == 2
+
+
+def test_pages_of_a_client_are_read_by_connections_of_this_kind() -> None:
+    client: Any = SESSION.client("dynamodb")
+    other: Any = SESSION.client("dynamodb")
     for _ in range(3):
         transport.read_in_one_piece(client)
-    assert client._endpoint.http_session._session is theirs
-    client._endpoint.http_session = another = object()
+    pools = client._endpoint.http_session._manager.pool_classes_by_scheme
+    assert pools == {"http": transport._Pool, "https": transport._TLSPool}
+    assert transport._Pool not in other._endpoint.http_session._manager.pool_classes_by_scheme.values()
+    assert pools is client._endpoint.http_session._pool_classes_by_scheme  # those of proxies
+
+
+def test_a_client_that_is_built_otherwise_is_left_alone() -> None:
+    client: Any = SESSION.client("dynamodb")
+    client._endpoint.http_session = another = type("Session", (), {"_pool_classes_by_scheme": {}})()
     transport.read_in_one_piece(client)
-    assert client._endpoint.http_session is another
+    assert another._pool_classes_by_scheme == {}
+
+
+def test_what_goes_through_a_proxy_goes_the_ordinary_way() -> None:
+    with asking(whole()) as (proxy, _):
+        client = SESSION.client(
+            "dynamodb", endpoint_url="http://elsewhere.test", config=Config(proxies={"http": proxy.url})
+        )
+        take_bodies(client)
+        assert body_of("Query", lambda: client.query(TableName="t"))[0] == PAGE
+        assert proxy.heads[0][""].startswith("POST http://elsewhere.test/ ")
+        client.close()
 
 
 def test_a_wrong_checksum_is_left_for_botocore_to_find() -> None:
     wrong = whole(checksum=b"x-amz-crc32: 1\r\n")
     with asking(wrong, whole(), attempts=2) as (server, query):
-        assert query() == PAGE
+        assert query()[0] == PAGE
         assert server.requests == 2
 
 
@@ -146,12 +278,12 @@ def test_a_right_checksum_is_not_compared_a_second_time(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("botocore.retries.special.crc32", never)
     with asking(whole()) as (_, query):
-        assert query() == PAGE
+        assert query()[0] == PAGE
 
 
 def test_a_body_that_breaks_off_is_asked_for_again() -> None:
     with asking(whole()[:-9], whole(), attempts=2) as (server, query):
-        assert query() == PAGE
+        assert query()[0] == PAGE
         assert server.requests == 2
 
 
@@ -163,17 +295,6 @@ def test_a_body_that_always_breaks_off_is_a_closed_connection() -> None:
 def test_a_body_that_never_comes_to_its_end_is_a_timeout() -> None:
     with asking(whole()[:-9], hangs=True) as (_, query), pytest.raises(ReadTimeoutError):
         query()
-
-
-def test_what_somebody_else_reads_as_a_stream_is_left_to_them() -> None:
-    class Session:
-        close = None
-
-        def send(self, request: Any) -> Any:
-            return request
-
-    request = type("Request", (), {"stream_output": True})()
-    assert transport._Session(Session()).send(request) is request  # type: ignore[arg-type]  # as much of one as is needed
 
 
 @pytest.mark.parametrize("app", ["", "partner-7"])

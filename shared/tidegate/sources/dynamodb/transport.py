@@ -1,79 +1,229 @@
-"""A client's HTTP session that reads each body in one piece.
+"""HTTP connections that write a request at once and read its answer in one piece.
 
-botocore collects a body from pieces of 64 KiB and joins them: for a page of 1 MiB twice the memory, and a tenth of the
-CPU of all that an export does for it. Connections, TLS, proxies, timeouts and the meaning of errors stay those of
-botocore's session, which sends the request and reads the head of the answer (docs/adr/0013-the-read-path.md).
+They are urllib3's connections as botocore extends them: connecting, TLS, proxies, timeouts, pooling and the meaning of
+errors stay theirs. What is spared is what `http.client` does for any peer: an answer's head is read as if it were an
+e-mail's, a body goes through four layers of Python a TLS record, and botocore joins it from pieces of 64 KiB. That took
+twice a page's memory and a third of all CPU of an export (docs/adr/0013-the-read-path.md). Requests and answers
+that are not plain go the ordinary way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+import io
+from collections.abc import Iterator, Mapping
+from http.client import HTTPResponse, IncompleteRead
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
+from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSHTTPSConnection, AWSHTTPSConnectionPool
 from botocore.httpsession import URLLib3Session
-from urllib3.exceptions import ProtocolError
-from urllib3.exceptions import ReadTimeoutError as BodyTimeoutError
+from urllib3 import HTTPHeaderDict
 
 from tidegate.checksums import crc32
 
 if TYPE_CHECKING:
+    import socket
+
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_TLS_RECORD: Final = 16_384
+"""Bytes that one has at most: more never arrive at once."""
+_LINE_END: Final = "\r\n"
+_HEAD_END: Final = b"\r\n\r\n"
 
 
 def read_in_one_piece(client: DynamoDBClient) -> None:
-    """Let this client read its answers in one piece. Does nothing twice, or where botocore is built otherwise."""
-    endpoint = getattr(client, "_endpoint", None)
-    session = getattr(endpoint, "http_session", None)
-    if endpoint is not None and isinstance(session, URLLib3Session):
-        endpoint.http_session = _Session(session)
+    """Let this client's connections be of that kind. Does nothing twice, or where botocore is built otherwise.
+
+    For clients without operations whose answers are streams: DynamoDB has none.
+    """
+    session = getattr(getattr(client, "_endpoint", None), "http_session", None)
+    pools = getattr(session, "_pool_classes_by_scheme", None)
+    theirs = {"http": AWSHTTPConnectionPool, "https": AWSHTTPSConnectionPool}
+    if isinstance(session, URLLib3Session) and pools == theirs:
+        pools.update(http=_Pool, https=_TLSPool)
 
 
-class _Session:
-    """Sends as botocore's own session does. What it raises is what that one raises."""
+class _Head(NamedTuple):
+    """An answer's, as far as it is plain."""
 
-    def __init__(self, session: URLLib3Session) -> None:
-        self._session = session
-        self.close: Callable[[], None] = session.close
-
-    def send(self, request: Any) -> AWSResponse:
-        if request.stream_output:  # whoever called reads the body
-            return self._session.send(request)
-        request.stream_output = True
-        response = self._session.send(request)
-        body = _body(response, request)
-        _compare(response, body)
-        return AWSResponse(response.url, response.status_code, response.headers, _Whole(body))  # type: ignore[arg-type]  # the stubs are stricter than botocore
+    status: int
+    headers: HTTPHeaderDict
+    length: int
 
 
 class _Whole:
-    """A body that has been read, as AWSResponse wants it."""
+    """An answer that has been read, as urllib3's pool and botocore use one."""
 
-    def __init__(self, body: bytes) -> None:
+    version_string = "HTTP/1.1"
+    length_remaining = 0
+
+    def __init__(self, status: int, headers: HTTPHeaderDict, body: bytes) -> None:
+        self.status = status
+        self.headers = headers
         self._body = body
+        # The pool sets these.
+        self.retries: Any = None
+        self._connection: Any = None
+        self._pool: Any = None
+        _compare(headers, body)
 
-    def stream(self) -> Iterator[bytes]:
+    def get_redirect_location(self) -> bool:
+        """None: botocore follows those that it follows by itself."""
+        return False
+
+    def stream(self, *_: object, **__: object) -> Iterator[bytes]:
+        """The body; its connection is free then."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.take_back(connection)
         yield self._body
 
 
-def _body(response: AWSResponse, request: Any) -> bytes:
-    try:
-        body: bytes = response.raw.read(decode_content=False)
-    except BodyTimeoutError as error:
-        raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
-    except ProtocolError as error:
-        raise ConnectionClosedError(error=error, request=request, endpoint_url=request.url) from error
-    except Exception as error:
-        raise HTTPClientError(error=error) from error
-    return body
+class _InOnePiece:
+    """Mixed into botocore's connections."""
+
+    _asked: str | None = None
+    _incoming: io.BufferedReader | None = None
+
+    def request(
+        self: Any, method: str, url: str, body: Any = None, headers: Mapping[str, Any] | None = None, **options: Any
+    ) -> None:
+        """See urllib3's HTTPConnection.request."""
+        head = None if options.get("chunked") or self.proxy else _request_head(self, method, url, headers or {})
+        if head is None or not isinstance(body, bytes):
+            self._asked = None
+            super().request(method, url, body, headers, **options)  # type: ignore[misc]  # of the class it is mixed into
+            return
+        self._asked = method
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)
+        self.send(head + body)
+
+    def getresponse(self: Any) -> Any:
+        """See urllib3's HTTPConnection.getresponse. Raises IncompleteRead where a body breaks off."""
+        method, self._asked = self._asked, None
+        if method is None:
+            return super().getresponse()  # type: ignore[misc]  # of the class it is mixed into
+        self.sock.settimeout(self.timeout)
+        incoming = self._reader()
+        seen = incoming.peek()
+        end = seen.find(_HEAD_END)
+        head = None if end < 0 else _plain_head(seen[:end])
+        if head is None:
+            return self._by_standard(incoming, method)
+        incoming.read(end + len(_HEAD_END))
+        body = incoming.read(head.length)
+        if len(body) < head.length:
+            raise IncompleteRead(body, head.length - len(body))
+        return _Whole(head.status, head.headers, body)
+
+    def _reader(self: Any) -> io.BufferedReader:
+        """What comes from the socket that is open now."""
+        incoming: io.BufferedReader | None = self._incoming
+        if incoming is None or incoming.closed or incoming.raw.sock is not self.sock:  # type: ignore[attr-defined]  # ours
+            incoming = self._incoming = io.BufferedReader(_Incoming(self.sock), _TLS_RECORD)
+        return incoming
+
+    def _by_standard(self: Any, incoming: io.BufferedReader, method: str) -> _Whole:
+        """The answer as the standard library reads it: in chunks, of unknown length, closing, or none at all."""
+        answer = HTTPResponse(_Connected(incoming), method=method)  # type: ignore[arg-type]  # as much of one as it uses
+        answer.begin()
+        body = answer.read()
+        if answer.will_close:
+            self.close()
+        # A value that goes over several lines is one of them, as for urllib3.
+        headers = ((name, " ".join(map(str.strip, value.splitlines()))) for name, value in answer.headers.items())
+        return _Whole(answer.status, HTTPHeaderDict(headers), body)
 
 
-def _compare(response: AWSResponse, body: bytes) -> None:
+class _Connection(_InOnePiece, AWSHTTPConnection):  # type: ignore[misc]  # the stubs of what is mixed disagree
+    pass
+
+
+class _TLSConnection(_InOnePiece, AWSHTTPSConnection):  # type: ignore[misc]  # likewise
+    pass
+
+
+class _TakingBack:
+    """Mixed into botocore's pools."""
+
+    def take_back(self: Any, connection: Any) -> None:
+        """Keep a connection for the next request."""
+        self._put_conn(connection)
+
+
+class _Pool(_TakingBack, AWSHTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(_TakingBack, AWSHTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+class _Incoming(io.RawIOBase):
+    """What a socket receives. Timeouts and errors are the socket's own."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.readinto = sock.recv_into  # type: ignore[method-assign]  # no layer between the two
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+
+class _Connected:
+    """As much of a socket as http.client.HTTPResponse uses."""
+
+    def __init__(self, incoming: io.BufferedReader) -> None:
+        self._incoming = incoming
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return self._incoming
+
+
+def _request_head(connection: Any, method: str, url: str, headers: Mapping[str, Any]) -> bytes | None:
+    """As http.client writes it; None where that does more than write it."""
+    names = {name.lower() for name in headers}
+    if "content-length" not in names or not names.isdisjoint(("expect", "transfer-encoding")):
+        return None
+    lines = [f"{method} {url} HTTP/1.1"]
+    if "host" not in names:
+        host, port = connection.host, connection.port
+        lines.append(f"Host: {host}" if port == connection.default_port else f"Host: {host}:{port}")
+    if "accept-encoding" not in names:
+        lines.append("Accept-Encoding: identity")
+    for name, value in headers.items():
+        lines.append(f"{name}: {value.decode('latin-1') if isinstance(value, bytes) else value}")
+    head = _LINE_END.join([*lines, "", ""])
+    broken = head.count("\r") != len(lines) + 1 or head.count("\n") != len(lines) + 1
+    if broken or ":" in connection.host or not head.isascii():
+        return None
+    return head.encode("ascii")
+
+
+def _plain_head(head: bytes) -> _Head | None:
+    """The head of an answer of HTTP/1.1 with a body of known length on a connection that stays; None for any other."""
+    first, *lines = head.decode("latin-1").split(_LINE_END)
+    version, status, *_ = [*first.split(" ", 2), ""]
+    if version != "HTTP/1.1" or len(status) != 3 or not status.isdecimal() or status[0] == "1":
+        return None
+    headers = HTTPHeaderDict()
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name[0] in " \t" or name[-1] in " \t":
+            return None
+        headers.add(name, value.strip(" \t"))
+    length = headers.get("content-length", "")
+    plain = length.isdecimal() and "transfer-encoding" not in headers and "connection" not in headers
+    return _Head(int(status), headers, int(length)) if plain and status not in ("204", "304") else None
+
+
+def _compare(headers: HTTPHeaderDict, body: bytes) -> None:
     """Take away a checksum that is right, so that botocore need not compare it: zlib takes four times as long.
 
     One that is wrong stays, for botocore to find and to ask again.
     """
-    told = response.headers.get("x-amz-crc32")
+    told = headers.get("x-amz-crc32")
     if told is not None and told.isdecimal() and int(told) == crc32(body):
-        del response.headers["x-amz-crc32"]
+        del headers["x-amz-crc32"]
