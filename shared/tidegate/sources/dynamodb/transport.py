@@ -10,7 +10,9 @@ that are not plain go the ordinary way.
 from __future__ import annotations
 
 import io
+import ssl
 from collections.abc import Iterator, Mapping
+from functools import partial
 from http.client import HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -165,7 +167,10 @@ class _Incoming(io.RawIOBase):
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.readinto = sock.recv_into  # type: ignore[method-assign]  # no layer between the two
+        # Called for each TLS record, with nothing between the two: `recv_into` of a TLS socket looks at much else first.
+        self.readinto = (  # type: ignore[method-assign]
+            partial(sock.read, _TLS_RECORD) if isinstance(sock, ssl.SSLSocket) else sock.recv_into
+        )
 
     def readable(self) -> bool:
         """Always."""
