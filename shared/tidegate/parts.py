@@ -214,7 +214,7 @@ class TableWriter:
         part.waiting_records += stop - start
         if (start, stop) == (0, lines.count):
             part.seen.update(lines.seen)
-        else:
+        elif not lines.seen <= part.seen:  # those of the page that are new may all be in other records of it
             for line in bytes(packed_lines).splitlines():
                 part.seen.update(*(record.values for record in unpacked(line)))
         if part.waiting_records >= most_records or part.waiting.size >= most_bytes:

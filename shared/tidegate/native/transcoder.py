@@ -70,14 +70,15 @@ class Rows:
 
     def identities(self, start: int = 0) -> list[tuple[str, ...]]:
         """The keys of the records from this number on, as text: S and N as they are, B in base64."""
-        places = self._keys[2 * self._key_count * start :]
-        texts = [self._text(places[at], places[at + 1]) for at in range(0, len(places), 2)]
+        places, body = iter(self._keys[2 * self._key_count * start :].tolist()), self._input
+        texts = [
+            body[offset : offset + size].decode() if size >= 0 else self._unescaped(offset, -1 - size)
+            for offset, size in zip(places, places, strict=True)
+        ]
         return list(zip(*(texts[part :: self._key_count] for part in range(self._key_count)), strict=True))
 
-    def _text(self, offset: int, size: int) -> str:
-        if size >= 0:
-            return self._input[offset : offset + size].decode()
-        text: str = json.loads(b'"%b"' % self._input[offset : offset - 1 - size])
+    def _unescaped(self, offset: int, size: int) -> str:
+        text: str = json.loads(b'"%b"' % self._input[offset : offset + size])
         return text
 
 

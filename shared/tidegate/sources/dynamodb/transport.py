@@ -167,7 +167,7 @@ class _Incoming(io.RawIOBase):
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        # Called for each TLS record, with nothing between the two: `recv_into` of a TLS socket looks at much else first.
+        # Called for each TLS record, so with nothing between the two: `recv_into` of a TLS socket does more first.
         self.readinto = (  # type: ignore[method-assign]
             partial(sock.read, _TLS_RECORD) if isinstance(sock, ssl.SSLSocket) else sock.recv_into
         )
