@@ -53,7 +53,7 @@ def test_what_was_read_ahead_and_had_nothing_in_it_is_not_read_again_and_all_els
         return found
 
     stretches = [Stretch(name) for name in ("first", "blank", "later", "early")]
-    reader = StretchReader(stretches, read, pages_ahead=2)
+    reader = StretchReader(stretches, read, pages_ahead=2, pages_in_all=5)
     with closing(reader.batches()) as batches:
         next(batches)
         next(batches)

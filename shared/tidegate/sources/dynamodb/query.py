@@ -25,10 +25,10 @@ Slice: TypeAlias = tuple[int, int]
 """[start, end) in milliseconds; start < end, always."""
 Timed: TypeAlias = tuple[int | None, Mapping[str, AttributeValue]]
 """An item and its time in milliseconds, None where that cannot be read."""
-_PIECES = 8
+_PIECES = 24
 """A slice that turns out long is cut in so many at most; the last has all that is left and is cut in its turn."""
-_PAGES_A_PIECE = 1.95
-"""A little less than two pages, so that two calls nearly always suffice: a call costs as much as a third of a page."""
+_PAGES_A_PIECE = 0.95
+"""A little less than a page, so that one call nearly always suffices: a call costs as much as a third of a page."""
 
 
 class QueryReader:
@@ -192,17 +192,17 @@ class QueryReader:
         return key if millis is None or millis // unit * unit < span[1] else None
 
     def _split(self, span: Slice, batch: Batch) -> Sequence[Slice]:
-        """Cut what is left of a slice by the density of the page just read, whose own piece is as long as the others.
+        """Cut what is left of a slice by the density of the page just read, which keeps a piece more to itself.
 
-        Were it cut right behind that page, that piece would take another call, only to learn that nothing is left.
+        Were it cut right behind that page, there would be another call, only to learn that nothing is left.
         """
         reached = None if batch.last_key is None else self._sieve.millis(batch.last_key)
         if reached is None or batch.first_millis is None:
             return (span,)
         unit = self._plan.time.cut_millis
-        page = max(1, reached - batch.first_millis)
-        step = -(-int(_PAGES_A_PIECE * page) // unit) * unit
-        cut = -(-(reached + int((_PAGES_A_PIECE - 1) * page) + 1) // unit) * unit
+        length = max(1, int(_PAGES_A_PIECE * (reached - batch.first_millis)))
+        step = -(-length // unit) * unit
+        cut = -(-(reached + 1 + length) // unit) * unit
         pieces = min(_PIECES, (span[1] - cut) // step)
         if pieces < 2:
             return (span,)

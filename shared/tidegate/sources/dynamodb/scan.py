@@ -82,7 +82,8 @@ class ScanReader:
             return
         left: JSON = [(segment, None) for segment in range(SEGMENTS)] if cursor is None else cursor["segments"]
         stretches = [Stretch(int(segment), from_json(key) if key else None) for segment, key in left]
-        reader = StretchReader(stretches, self._read_within(study, start, end), readers=SEGMENTS, lookahead=SEGMENTS)
+        reading = self._read_within(study, start, end)
+        reader = StretchReader(stretches, reading, readers=SEGMENTS, lookahead=SEGMENTS, pages_ahead=3, pages_in_all=5)
         with closing(reader.batches()) as batches:
             for segment, batch in batches:
                 rest: list[tuple[int, LastKey]] = [] if batch.last_key is None else [(segment, batch.last_key)]

@@ -111,8 +111,8 @@ class StretchReader(Generic[SpanT]):
     """Reads stretches once, in order.
 
     Of a stretch `pages_ahead` batches with content are kept at most, of `lookahead` stretches, and `pages_in_all` of
-    all of them; the front one may always have another. They are most of an export's memory: 3 MB each as bytes, 10 MB
-    as objects. Fewer of a stretch leave readers idle that are on their second page and not at the front.
+    all of them; the front one may always have another. They are most of an export's memory: 2 MB each as bytes, 10 MB
+    as objects. Stretches of several pages want more: their readers are idle on the second page while not at the front.
     """
 
     def __init__(
@@ -123,8 +123,8 @@ class StretchReader(Generic[SpanT]):
         *,
         readers: int = 4,
         lookahead: int = 6,
-        pages_ahead: int = 3,
-        pages_in_all: int = 5,
+        pages_ahead: int = 1,
+        pages_in_all: int = 2,
     ) -> None:
         self._stretches = list(stretches)
         self._read = read
