@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from tidegate.dialects import RFC_4180, Dialect
 from tidegate.formats.wire import (
@@ -11,9 +12,9 @@ from tidegate.formats.wire import (
     Column,
     UnwritableValueError,
     base64_text,
+    by_kind,
     first_unwritable,
-    json_text,
-    json_texts,
+    json_contents,
 )
 from tidegate.model import AttributeValue
 
@@ -21,7 +22,6 @@ _FORMULA_STARTS = frozenset("=+-@\t\r")
 GUARDED = tuple("'" + start for start in "=+-@\t\r")
 """How a text begins that has got an apostrophe; one that was written so by its author begins in the same way."""
 _QUOTE, _DOUBLED = '"', '""'
-_BETWEEN = "\x00"
 _BOM = "\ufeff"
 
 
@@ -82,14 +82,17 @@ class CSVFormat:
 
     def _needed(self, column: Column) -> list[str]:
         """The cells with quotes only where they are needed, empty ones for null and missing."""
-        values = column.values
-        if column.kinds == {"S"}:
-            return self._texts([value["S"] if value else "" for value in values])
-        if column.kinds == {"B"}:
-            return self._texts([base64_text(value["B"]) if value else "" for value in values])
-        if len(column.kinds) == 1 and "NULL" not in column.kinds:
-            return self._quoted(json_texts(column))
-        return [self._cell(value) if value else "" for value in values]
+        return by_kind(column.values, column.kinds, self._of_kind)
+
+    def _of_kind(self, kind: str, contents: list[Any]) -> list[str]:
+        """The cells of what is in values of one kind."""
+        if kind == "S":
+            return self._texts(contents)
+        if kind == "B":
+            return self._texts(list(map(base64_text, contents)))
+        if kind == "NULL":
+            return [""] * len(contents)
+        return self._quoted(json_contents(kind, contents))
 
     def _dressed(self, cell: str, value: AttributeValue) -> str:
         """A cell in the quotes that the dialect asks for, or the text that stands for no value."""
@@ -99,24 +102,13 @@ class CSVFormat:
         bare = self._is_minimal or (self._dialect.quoting == "nonnumeric" and "N" in value)
         return cell if bare and cell not in self._marks else _in_quotes(cell)
 
-    def _cell(self, value: AttributeValue) -> str:
-        ((kind, raw),) = value.items()
-        if kind == "NULL":
-            return ""
-        if kind == "S":
-            return self._text(raw)
-        if kind == "B":
-            return self._text(base64_text(raw))
-        (text,) = self._quoted([json_text(value)])
-        return text
-
     def _texts(self, texts: list[str]) -> list[str]:
         # Most columns need neither quotes nor guard: a few searches over all of them at once say so.
-        whole = _BETWEEN + _BETWEEN.join(texts)
-        plain = not any(character in whole for character in (self._between, '"', "\n", "\r"))
-        if plain and not (self._guard and any(_BETWEEN + start in whole for start in _FORMULA_STARTS)):
+        whole = "".join(texts)
+        plain = not any(character in whole for character in (self._between, _QUOTE, "\n", "\r"))
+        if plain and not (self._guard and any(text[:1] in _FORMULA_STARTS for text in texts)):
             return texts
-        return [self._text(text) for text in texts]
+        return list(map(self._text, texts))
 
     def _text(self, text: str) -> str:
         if self._guard and text[:1] in _FORMULA_STARTS:
