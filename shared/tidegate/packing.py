@@ -43,7 +43,9 @@ def packed(record: Record) -> bytes:
 
 def unpacked(lines: bytes) -> list[Record]:
     """The records of these lines, without their times."""
-    return [Record(tuple(key), None, values) for key, values in map(decoded, lines.splitlines())]
+    # One document is read in half the time of so many, and JSON has its own line ends escaped.
+    found = decoded(b"[%b]" % lines.strip().replace(b"\n", b","))
+    return [Record(tuple(key), None, values) for key, values in found]
 
 
 def _is_typed(value: AttributeValue) -> bool:

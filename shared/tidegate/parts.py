@@ -53,8 +53,7 @@ class TableWriter:
         while start < len(records):
             part = self._part or self._begin()
             if part.names is None:
-                # What has waited for its columns goes first; the records behind it follow in the next rounds.
-                records, start = self._discover(part, records, start), 0
+                start = self._discover(part, records, start)
             else:
                 start = self._emit(part, part.names, records, start)
 
@@ -72,7 +71,7 @@ class TableWriter:
     def close(self) -> None:
         """Ends the open part, if there is one; the next record starts another."""
         while self._part is not None and self._part.names is None and self._part.waiting_records:
-            self.write(self._settle(self._part))
+            self._settle(self._part)
         if self._part is not None:
             self._end_or_drop(self._part)
 
@@ -157,8 +156,8 @@ class TableWriter:
         """How many records, and how many bytes of them, wait at most until the part's columns are known."""
         return min(DISCOVERY_RECORDS, self._plan.max_records), min(DISCOVERY_BYTES, self._plan.max_bytes)
 
-    def _discover(self, part: OpenPart, records: Sequence[Record], start: int) -> Sequence[Record]:
-        """Lets records wait for the part's columns; returns what is to be written next, once these are known."""
+    def _discover(self, part: OpenPart, records: Sequence[Record], start: int) -> int:
+        """Lets records wait for the part's columns, and writes them once these are known; returns where to go on."""
         most_records, most_bytes = self._discovery
         for index in range(start, len(records)):
             try:
@@ -170,11 +169,12 @@ class TableWriter:
             part.waiting_records += 1
             part.seen.update(records[index].values)
             if part.waiting_records >= most_records or part.waiting.size >= most_bytes:
-                return [*self._settle(part), *records[index + 1 :]]
-        return ()
+                self._settle(part)
+                return index + 1
+        return len(records)
 
-    def _settle(self, part: OpenPart) -> list[Record]:
-        """Fixes the part's columns; returns those of the records that have waited which are still to be written."""
+    def _settle(self, part: OpenPart) -> None:
+        """Fixes the part's columns and writes the records that have waited for them."""
         waiting = part.waiting.drain_lines(self._plan.pieces)
         part.waiting_records = 0
         if self._untyped(part):
@@ -184,10 +184,9 @@ class TableWriter:
         self._name_columns(part)
         part.seen.clear()
         for lines in waiting:
-            taken = self._write_lines(part, lines)
+            taken = self._write_lines(part, lines) if part is self._part else 0
             if taken is not None:
-                return [*unpacked(lines)[taken:], *unpacked(b"".join(waiting))]
-        return []
+                self.write(unpacked(lines)[taken:])
 
     def _write_lines(self, part: OpenPart, lines: bytes) -> int | None:
         """Writes packed records; None where these were all, otherwise how many of them the part has taken."""
@@ -218,7 +217,7 @@ class TableWriter:
             for line in bytes(packed_lines).splitlines():
                 part.seen.update(*(record.values for record in unpacked(line)))
         if part.waiting_records >= most_records or part.waiting.size >= most_bytes:
-            self.write(self._settle(part))
+            self._settle(part)
         return stop - start
 
     def _transcode(self, part: OpenPart, page: RawPage, start: int) -> int | None:
