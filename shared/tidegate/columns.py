@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from tidegate.dates import read_iso, written
@@ -12,7 +13,7 @@ from tidegate.formats import MISSING, Column, UnwritableValueError
 from tidegate.formats.wire import MALFORMED
 from tidegate.instants import from_millis
 from tidegate.model import AttributeValue, ColumnSpec, DateSpec, Definition, Record
-from tidegate.paths import found_at, roots
+from tidegate.paths import found_at, is_plain, roots
 from tidegate.sources import time_type_of
 
 ISO8601: Final = "iso8601"
@@ -62,7 +63,10 @@ def _selected(column: ColumnSpec, batch: Sequence[Mapping[str, AttributeValue]])
     if path is None:
         constant = MISSING if column.constant is None else column.constant
         return Column(column.name, [constant] * len(batch), frozenset(constant))
-    found = [value_at(values, path) for values in batch]
+    if is_plain(path):
+        found = [MISSING if (value := values.get(path)) is None else value for values in batch]
+    else:
+        found = [value_at(values, path) for values in batch]
     if date is None:
         return Column.of(column.name, found)
     dated = []
@@ -91,7 +95,12 @@ def _in(date: DateSpec) -> str:
 
 def named(names: Sequence[str], batch: Sequence[Mapping[str, AttributeValue]]) -> list[Column]:
     """The attributes of these names as columns, of a batch of records."""
-    return [Column.of(name, [values.get(name, MISSING) for values in batch]) for name in names]
+    if len(names) < 2 or not batch:
+        return [Column.of(name, [values.get(name, MISSING) for values in batch]) for name in names]
+    # Record by record, because looking up one attribute in all of them and then the next has each fetched anew.
+    blank, taken = dict.fromkeys(names, MISSING), itemgetter(*names)
+    rows = [taken({**blank, **values}) for values in batch]
+    return [Column.of(name, values) for name, values in zip(names, zip(*rows, strict=True), strict=True)]
 
 
 def contents(column: Column) -> tuple[frozenset[str], Callable[[], Iterator[Any]]]:

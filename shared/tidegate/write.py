@@ -149,6 +149,10 @@ class PartWriter:
             self._tables[""].write_raw(page)
 
     def _add_objects(self, records: Sequence[Record]) -> None:
+        if records and not self._definition.table_by:
+            self._touch("", {})
+            self._tables[""].write(records)
+            return
         pending: dict[str, list[Record]] = {}
         last = None
         for record in records:

@@ -106,7 +106,7 @@ class CSVFormat:
         # Most columns need neither quotes nor guard: a few searches over all of them at once say so.
         whole = "".join(texts)
         plain = not any(character in whole for character in (self._between, _QUOTE, "\n", "\r"))
-        if plain and not (self._guard and any(text[:1] in _FORMULA_STARTS for text in texts)):
+        if plain and not (self._guard and not _FORMULA_STARTS.isdisjoint({text[:1] for text in texts})):
             return texts
         return list(map(self._text, texts))
 
