@@ -95,7 +95,7 @@ class Lookback:
             with closing(pages_of(self._span, at)) as pages:
                 for page in pages:
                     late = self._late(page, merge)
-                    if page.cursor is None:
+                    if page.cursor is None and not page.more:
                         # The state behind this page is that of the window's beginning.
                         self._end(merge)
                     yield late

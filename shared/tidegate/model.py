@@ -273,6 +273,7 @@ class Page:
     index listed and the table no longer has, `filtered` those that the export leaves out, `duplicates` those that were
     handed out before; `missing` lists override keys that are nowhere, `failed` the records that are there and cannot be
     exported. `columns` are the source's own columns in their order, the same with each page, where it has an order.
+    `more` is true where the cursor stands for records that come with the next page: no place to stop at.
     """
 
     records: Sequence[Record]
@@ -283,6 +284,7 @@ class Page:
     duplicates: int = 0
     failed: Sequence[FailedRecord] = ()
     columns: tuple[str, ...] | None = None
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from tidegate.failed import FailedRecords
 from tidegate.formats import Column, UnwritableValueError
 from tidegate.model import JSON, FailedRecord, JSONObject, Part, Record
 from tidegate.openpart import OpenPart, Plan
-from tidegate.packing import packed, unpacked
+from tidegate.packing import packed, unpacked, unpacked_pieces
 from tidegate.partnames import part_key
 from tidegate.pieces import Spool, Tails, part_json, part_of
 from tidegate.transcoding import RawPage, Refusal, Rows
@@ -185,8 +185,11 @@ class TableWriter:
         part.seen.clear()
         for lines in waiting:
             taken = self._write_lines(part, lines) if part is self._part else 0
-            if taken is not None:
-                self.write(unpacked(lines)[taken:])
+            if taken is None:
+                continue
+            for records in unpacked_pieces(lines):
+                self.write(records[taken:])
+                taken = max(0, taken - len(records))
 
     def _write_lines(self, part: OpenPart, lines: bytes) -> int | None:
         """Writes packed records; None where these were all, otherwise how many of them the part has taken."""

@@ -104,12 +104,14 @@ class Live:
                 self.writer.lead(page.columns)
             self.writer.add(page.records)
             self.writer.fail(page.failed)
-            reading.cursor = page.cursor
             reading.skipped["filtered"] += page.filtered
             reading.skipped["deleted"] += page.deleted
             reading.skipped["duplicate"] += page.duplicates
             if page.records:
                 reading.last_millis = _last_millis(page)
+            if page.more:
+                continue
+            reading.cursor = page.cursor
             if page.cursor is not None and budget.spent():
                 return False
         reading.finished = True

@@ -50,6 +50,7 @@ class Chain:
     span: int = 100
     unit: int | None = 1
     page: int = 3
+    in_pieces: bool = False
     store: MemoryStore = field(default_factory=MemoryStore)
     old: Remembered | None = None
     exported: list[str] = field(default_factory=list)
@@ -116,9 +117,12 @@ class Chain:
             found.sort(key=lambda one: (one.millis // unit, one.name))
         for place in range(at or 0, len(found) or 1, self.page):
             here = found[place : place + self.page]
+            behind = place + self.page if place + self.page < len(found) else None
+            while self.in_pieces and len(here) > 1 and not here[0].failed:
+                yield Page([here.pop(0).record], behind, more=True)
             yield Page(
                 [one.record for one in here if not one.failed],
-                place + self.page if place + self.page < len(found) else None,
+                behind,
                 filtered=1,
                 deleted=1,
                 failed=[FailedRecord((one.name,), "BAD_TIME", "has none") for one in here if one.failed],
@@ -129,9 +133,11 @@ def names(exported: Sequence[str]) -> list[str]:
     return [text.partition("@")[0] for text in exported]
 
 
+@pytest.mark.parametrize("in_pieces", [False, True])
 @pytest.mark.parametrize("unit", [1, 1000, None])
-def test_a_late_record_comes_first_in_the_next_window_once_and_never_again(unit: int | None) -> None:
-    chain = Chain([Seen("a", 10, 0), Seen("late", 95, 101), Seen("b", 99, 0), Seen("c", 150, 0)], unit=unit)
+def test_a_late_record_comes_first_in_the_next_window_once_and_never_again(unit: int | None, in_pieces: bool) -> None:
+    seen = [Seen("a", 10, 0), Seen("late", 95, 101), Seen("b", 99, 0), Seen("c", 150, 0)]
+    chain = Chain(seen, unit=unit, in_pieces=in_pieces)
     assert names(chain.export(0, 100)) == ["a", "b"]
     assert names(chain.export(100, 200)) == ["late", "c"]
     assert names(chain.export(200, 300)) == []

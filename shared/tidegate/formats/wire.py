@@ -126,7 +126,7 @@ def json_contents(kind: str, contents: list[Any]) -> list[str]:
 def by_kind(
     values: Sequence[AttributeValue], kinds: Collection[str], write: Callable[[str, list[Any]], list[str]]
 ) -> list[str]:
-    """What `write` makes of all that values of one kind have in them, kind by kind, in the values' order; "" for MISSING.
+    """What `write` makes of what is in values of one kind, in the values' order; "" for MISSING.
 
     `kinds` are those that occur. Raises ValueError for a value of two kinds.
     """

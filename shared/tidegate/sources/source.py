@@ -57,7 +57,8 @@ class Source(Protocol):
         """Everything that was asked for, from the start or from after the page that carried `cursor`.
 
         The same ask over the same records gives the same records in the same order, wherever it is resumed. The last
-        page's cursor is None; an empty window yields no page and reads nothing. Raises FatalError, RetriableError.
+        page's cursor is None; an empty window yields no page and reads nothing. Pages with `more` have no cursor of
+        their own. Raises FatalError, RetriableError.
         """
 
 

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 import botocore.parsers
 import botocore.session
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from tidegate.formats.wire import base64_text
 from tidegate.model import AttributeValue
-from tidegate.sources.dynamodb.answers import answer_of
+from tidegate.sources.dynamodb import answers
+from tidegate.sources.dynamodb.answers import answer_of, ends_of, pieces_of
 from unit.part_samples import wire_records
 
 BINARY: AttributeValue = {"B": b"\x00\xff"}
@@ -56,6 +58,73 @@ def test_binary_is_decoded_wherever_it_stands(item: dict[str, AttributeValue], s
             "LastEvaluatedKey": {"k": BINARY},
         }
     )
+
+
+@given(
+    st.lists(wire_records(), max_size=4),
+    st.booleans(),
+    st.permutations(["Count", "Items", "ScannedCount", "LastEvaluatedKey"]),
+    st.sampled_from([1, 300, 1 << 20]),
+)
+def test_items_in_pieces_are_those_of_the_whole_in_any_notation_and_order(
+    items: list[dict[str, AttributeValue]], spaced: bool, order: list[str], size: int
+) -> None:
+    key = {"LastEvaluatedKey": {"S": "Items"}, "Items": BINARY}
+    members = {"Count": len(items), "Items": items, "ScannedCount": len(items), "LastEvaluatedKey": key}
+    body = body_of({name: members[name] for name in order}, spaced=spaced)
+    with patch.object(answers, "_PIECE", size):
+        pieces = list(pieces_of(body))
+    assert [item for piece, _ in pieces for item in piece] == items
+    assert [more for _, more in pieces] == [True] * (len(pieces) - 1) + [False] * bool(items)
+    assert ends_of(body) in (None, (items[0] if items else None, key))
+
+
+def test_binary_in_pieces_is_decoded_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "_PIECE", 1)
+    items = [
+        {"a": {"S": "x"}},
+        {"a": BINARY},
+        {"a": {"L": [BINARY]}},
+        {"B": {"BS": [b"x"]}},
+        {"b": {"S": '{"B":"eA=="}'}},
+    ]
+    for spaced in (False, True):
+        pieces = pieces_of(body_of({"Count": 5, "Items": items}, spaced=spaced))
+        assert [piece for piece, _ in pieces] == [[item] for item in items]
+
+
+@pytest.mark.parametrize(
+    ("last", "behind"),
+    [(None, {}), ({"k": BINARY}, {}), ({"k": {"N": "1"}}, {"ScannedCount": 3}), ({"a}": {"S": "\u6f6e}]"}}, {})],
+)
+def test_the_ends_of_an_answer_are_known_without_the_rest(last: Any, behind: dict[str, int]) -> None:
+    deceptive = {"LastEvaluatedKey": {"S": "x"}, "s": {"S": '"LastEvaluatedKey":{"k":1}}'}}
+    items = [{"a": {"S": "x"}}, deceptive]
+    told = {} if last is None else {"LastEvaluatedKey": last}
+    for spaced in (False, True):
+        found = ends_of(body_of({"Count": 2, "Items": items, **told, **behind}, spaced=spaced))
+        assert found == (items[0], last) or (last is None and found is None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b'{"Items":[',
+        b'{"Items":[]',
+        b'{"Items":[{}],"Count":1',
+        b'{"Items":[{} {}]}',
+        b'{"Items":[{},]}',
+        b'{"Items":[{}],}',
+        b'{"Items":[{"a":{"B":"eA="}}]}',
+        b'{"Items":[{"a":"\xff"}]}',
+    ],
+)
+def test_pieces_of_what_is_no_answer_are_a_value_error(body: bytes) -> None:
+    ends_of(body)
+    with pytest.raises(ValueError, match=r"."):
+        list(pieces_of(body))
 
 
 def test_what_is_no_json_is_a_value_error() -> None:

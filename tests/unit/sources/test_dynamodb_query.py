@@ -7,14 +7,16 @@ import threading
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.errors import FatalError
+from tidegate.errors import FatalError, RetriableError
 from tidegate.instants import from_millis, rfc3339
 from tidegate.sources import Ask
+from tidegate.sources.dynamodb import answers
 
 if TYPE_CHECKING:
     from unit.sources.conftest import Bench
@@ -54,13 +56,16 @@ def test_a_window_has_exactly_the_records_of_a_plain_filter_from_every_cursor(
     ask = Ask("s", bench.window(start, end))
     expected = sorted((t, f"r{n:04d}") for n, t in enumerate(times) if start <= t < end)
 
-    pages = bench.pages(source, ask)
+    with patch.object(answers, "_PIECE", data.draw(st.sampled_from([1, 200, 1 << 20]))):
+        pages = bench.pages(source, ask)
     found = [(r.time_millis or 0, r.key[0]) for page in pages for r in page.records]
 
     assert sorted(found) == expected
     if time_type != "iso8601":
         assert found == expected
     for at, page in enumerate(pages[:-1]):
+        if page.more:  # no place to stop at
+            continue
         rest = bench.pages(source, ask, json.loads(json.dumps(page.cursor)))
         assert bench.ids(rest) == bench.ids(pages[at + 1 :])
 
@@ -71,6 +76,27 @@ def test_a_long_window_takes_few_calls_more_than_it_has_pages_and_none_that_brin
     assert sum(len(page.records) for page in found) == 4_000
     assert all(page.records for page in found)
     assert 100 <= table.names().count("query") <= 110
+
+
+def test_a_page_in_pieces_tells_of_each_record_once_and_has_its_place_to_stop_at_its_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "_PIECE", 1)
+    items = [{**bench.record(f"r{n}", n), "kind": {"S": "ab"[n == 2]}} for n in range(6)]
+    items[4] = {"id": {"S": "r4"}, "studyId": {"S": "s"}, "uploadedOn": {"N": "4"}, "kind": {"NULL": True}}
+    table = bench.table(items, page=4)
+    pages = bench.pages(bench.source(table, bench.export(filter={"kind": "a"})), Ask("s", bench.window(0, 9)))
+    assert [[one.key[0] for one in page.records] for page in pages] == [["r0"], ["r1"], [], ["r3"], [], ["r5"]]
+    assert [page.filtered for page in pages] == [0, 0, 1, 0, 1, 0]
+    assert [page.more for page in pages] == [True, True, True, False, True, False]
+
+
+@pytest.mark.parametrize("cut", [-1, -40, -120])
+def test_an_answer_that_was_cut_short_is_asked_for_again_later(bench: Bench, cut: int) -> None:
+    table = bench.table([bench.record(f"r{n}", n) for n in range(3)])
+    table.hooks.cut = cut
+    with pytest.raises(RetriableError, match="DynamoDB's answer is no JSON"):
+        bench.pages(bench.source(table), Ask("s", bench.window(0, 9)))
 
 
 @given(times=st.lists(st.integers(0, 5_000), max_size=30), cuts=st.lists(st.integers(0, 5_000), max_size=5))

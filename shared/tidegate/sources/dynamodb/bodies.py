@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tidegate.errors import RetriableError
 from tidegate.intact import TAKEN_BODY, has_true_checksum
+from tidegate.model import AttributeValue
 from tidegate.sources.dynamodb.answers import answer_of as members_of
+from tidegate.sources.dynamodb.answers import pieces_of
 from tidegate.sources.dynamodb.transport import read_in_one_piece
 
 if TYPE_CHECKING:
@@ -62,6 +64,17 @@ def parsed(body: bytes) -> Mapping[str, Any]:
     except ValueError:
         raise _unreadable("is no JSON") from None
     return answer
+
+
+def parsed_pieces(body: bytes) -> Iterator[tuple[list[dict[str, AttributeValue]], bool]]:
+    """The items of an answer some at a time, as `parsed` gives them; with the last ones comes False.
+
+    Raises RetriableError as `parsed` does, which may be after some of them were given.
+    """
+    try:
+        yield from pieces_of(body)
+    except ValueError:
+        raise _unreadable("is no JSON") from None
 
 
 def _unreadable(why: str) -> RetriableError:

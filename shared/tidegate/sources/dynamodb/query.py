@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from tidegate.awserrors import translated
 from tidegate.instants import to_millis
 from tidegate.model import JSON, AttributeValue, Page, Record, Window
-from tidegate.sources.dynamodb.bodies import body_of, parsed
+from tidegate.sources.dynamodb.answers import ends_of
+from tidegate.sources.dynamodb.bodies import body_of, parsed, parsed_pieces
 from tidegate.sources.dynamodb.items import ItemReader, projection
 from tidegate.sources.dynamodb.keys import comparable, from_json, item_key, to_json, wire_value
 from tidegate.sources.dynamodb.schema import Plan
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 Slice: TypeAlias = tuple[int, int]
 """[start, end) in milliseconds; start < end, always."""
-Timed: TypeAlias = tuple[int | None, Mapping[str, AttributeValue]]
-"""An item and its time in milliseconds, None where that cannot be read."""
 _PIECES = 24
 """A slice that turns out long is cut in so many at most; the last has all that is left and is cut in its turn."""
 _PAGES_A_PIECE = 0.95
@@ -76,32 +75,51 @@ class QueryReader:
         reader = StretchReader(stretches, reading, self._split, readers=self._readers)
         with closing(reader.batches()) as batches:
             for span, batch in batches:
-                records, duplicates = restamped.drop(batch)
-                yield Page(
-                    records=records,
-                    cursor=_cursor(span, end, batch.last_key, restamped),
-                    deleted=batch.deleted,
-                    filtered=batch.filtered,
-                    duplicates=duplicates,
-                    failed=batch.failed,
-                )
+                for part, more in self._parts_of(batch, span):
+                    records, duplicates = restamped.drop(part)
+                    yield Page(
+                        records=records,
+                        cursor=_cursor(span, end, part.last_key, restamped),
+                        deleted=part.deleted,
+                        filtered=part.filtered,
+                        duplicates=duplicates,
+                        failed=part.failed,
+                        more=more,
+                    )
 
     def _read_within(self, partition: AttributeValue, window: Slice) -> Callable[[Slice, LastKey], Batch]:
         def read(span: Slice, key: LastKey) -> Batch:
             body, answer = self._query(partition, span, key)
             if body is not None:
-                if (batch := self._transcoded(body, span)) is not None:
+                if (batch := self._transcoded(body, span) or self._as_it_came(body, span)) is not None:
                     return batch
                 answer = parsed(body)
             items: Sequence[Mapping[str, AttributeValue]] = answer["Items"]
-            timed = [(self._sieve.millis(item), item) for item in items]
-            within = [(millis, item) for millis, item in timed if self._sieve.within(item, millis, *span)]
-            batch = self._whole(within, window) if self._plan.second_read else self._kept(within)
-            batch.first_millis = next((millis for millis, _ in timed if millis is not None), None)
+            batch = self._whole(items, span, window) if self._plan.second_read else self._kept(items, span)
+            times = map(self._sieve.millis, items)
+            batch.first_millis = next((millis for millis in times if millis is not None), None)
             batch.last_key = self._unless_past(span, answer.get("LastEvaluatedKey"))
             return batch
 
         return read
+
+    def _as_it_came(self, body: bytes, span: Slice) -> Batch | None:
+        """An answer of which no more is known than where to go on; None where more of it has to be known."""
+        ends = None if self._plan.second_read else ends_of(body)
+        if ends is None:
+            return None
+        first, last_key = ends
+        return Batch([], self._unless_past(span, last_key), first_millis=self._sieve.millis(first), body=body)
+
+    def _parts_of(self, batch: Batch, span: Slice) -> Iterator[tuple[Batch, bool]]:
+        """What one call brought, piece by piece where it is an answer as it came; with the last one comes False."""
+        if batch.body is None:
+            yield batch, False
+            return
+        for items, more in parsed_pieces(batch.body):
+            part = self._kept(items, span)
+            part.last_key = batch.last_key
+            yield part, more
 
     def _transcoded(self, body: bytes, span: Slice) -> Batch | None:
         """The records of an answer without making objects of them; None where that cannot be."""
@@ -109,9 +127,7 @@ class QueryReader:
             return None
 
         def records() -> Sequence[Record]:
-            items: Sequence[Mapping[str, AttributeValue]] = parsed(body)["Items"]
-            timed = [(self._sieve.millis(item), item) for item in items]
-            return self._kept([(m, item) for m, item in timed if self._sieve.within(item, m, *span)]).records
+            return self._kept(parsed(body)["Items"], span).records
 
         page = self._transcoding.page(body, span, self._items_spec, records)
         if page is None:
@@ -146,22 +162,18 @@ class QueryReader:
             return projection((*self._plan.schema.key, self._plan.spec.partition_key, self._plan.spec.time_key))
         return projection(self._plan.fetched) if self._plan.fetched is not None else {}
 
-    def _kept(self, within: Sequence[Timed]) -> Batch:
-        sieve, batch = self._sieve, Batch([], None)
-        for millis, item in within:
-            if sieve.keeps(item):
-                batch.add(sieve.of_window(item, millis))
-            else:
-                batch.filtered += 1
-        return batch
+    def _kept(self, items: Sequence[Mapping[str, AttributeValue]], span: Slice) -> Batch:
+        records, failed, filtered = self._sieve.sifted(items, *span)
+        return Batch(records, None, filtered=filtered, failed=failed)
 
-    def _whole(self, within: Sequence[Timed], window: Slice) -> Batch:
+    def _whole(self, items: Sequence[Mapping[str, AttributeValue]], span: Slice, window: Slice) -> Batch:
         """The index's items as the table has them now: some are gone, some have left the window or the study."""
         plan, sieve, batch = self._plan, self._sieve, Batch([], None)
         partition_key, time_key = plan.spec.partition_key, plan.spec.time_key
-        found = self._items.get((item_key(plan.schema, item) for _, item in within), plan.fetched)
+        within = [item for item in items if sieve.within(item, sieve.millis(item), *span)]
+        found = self._items.get((item_key(plan.schema, item) for item in within), plan.fetched)
         taken: set[Hashable] = set()
-        for _, entry in within:
+        for entry in within:
             key = comparable(plan.schema, entry)
             item = found.get(key)
             if item is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from tidegate.errors import FatalError
@@ -53,6 +53,27 @@ class Sieve:
     def keeps(self, item: Mapping[str, AttributeValue]) -> bool:
         """True where each attribute that the filter names has one of the values that it allows."""
         return all(_plain(item.get(name, {})) in allowed for name, allowed in self._wanted)
+
+    def sifted(
+        self, items: Iterable[Mapping[str, AttributeValue]], start: int, end: int
+    ) -> tuple[list[Record], list[FailedRecord], int]:
+        """What becomes of items, in their order: records of [start, end), failed ones, how many are filtered out."""
+        records: list[Record] = []
+        failed: list[FailedRecord] = []
+        filtered = 0
+        for item in items:
+            millis = self.millis(item)
+            if not (self.within(item, None, start, end) if millis is None else start <= millis < end):
+                continue
+            if self._wanted and not self.keeps(item):
+                filtered += 1
+                continue
+            found = self.of_window(item, millis)
+            if isinstance(found, Record):
+                records.append(found)
+            else:
+                failed.append(found)
+        return records, failed, filtered
 
     def within(self, item: Mapping[str, AttributeValue], millis: int | None, start: int, end: int) -> bool:
         """Whether [start, end) has the item; one whose time cannot be read is where the index's order puts it."""

@@ -30,7 +30,8 @@ class Batch:
 
     `first_millis` is the time of the first item that was read, whether or not it was kept; `moved` are the places in
     `records` of those whose time in the table is no longer the one in the index; `failed` cannot be exported. `raw`
-    has the records in place of `records` where they need not become objects.
+    has the records in place of `records` where they need not become objects. `body` is an answer with items whose
+    records are made only when the caller has it: as bytes it takes a tenth of the memory.
     """
 
     records: list[Record]
@@ -41,6 +42,7 @@ class Batch:
     moved: list[int] = field(default_factory=list)
     failed: list[FailedRecord] = field(default_factory=list)
     raw: RawPage | None = None
+    body: bytes | None = None
 
     @property
     def content(self) -> Sequence[Record]:
@@ -50,7 +52,7 @@ class Batch:
     @property
     def blank(self) -> bool:
         """True where it only says how far the reading has come."""
-        return not (self.content or self.deleted or self.filtered or self.failed)
+        return not (self.content or self.body or self.deleted or self.filtered or self.failed)
 
     def add(self, found: Record | FailedRecord) -> None:
         """What became of an item."""
