@@ -20,8 +20,9 @@ from tidegate.parquet.columntypes import column_type
 from tidegate.parquet.pagecompression import Codec, codec_of
 from tidegate.parquet.rowgroup import Transpose, texts, transposed
 from tidegate.paths import is_plain
-from tidegate.pieces import PLAIN, PartStream, Pieces, Spool, Tails
+from tidegate.pieces import PLAIN, PartStream, Pieces, Tails
 from tidegate.transcoding import FORMATS, ItemSpec, Refusal, RowSpec, Transcoding
+from tidegate.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,7 @@ class OpenPart:
     names: tuple[str, ...] | None = None
     known: frozenset[str] = frozenset()
     records: int = 0
-    waiting: Spool = field(default_factory=Spool)
-    waiting_records: int = 0
-    seen: set[str] = field(default_factory=set)
+    waiting: Waiting = field(default_factory=Waiting)
     target: RowSpec | None = None
 
     @property
@@ -138,13 +137,14 @@ class OpenPart:
 
     def state(self, tails: list[bytes | bytearray]) -> JSON:
         """What a later process needs to go on: JSON here, and bytes at the end of `tails`."""
+        waiting = self.waiting.state(tails)
         return {
             "number": self.number,
             "names": self.names,
             "records": self.records,
-            "waitingRecords": self.waiting_records,
-            "seen": sorted(self.seen),
-            "waiting": self.waiting.state(tails),
+            "waitingRecords": self.waiting.records,
+            "seen": sorted(self.waiting.seen) if self.waiting.records else [],
+            "waiting": waiting,
             "stream": self.stream.state(tails),
         }
 
@@ -152,7 +152,8 @@ class OpenPart:
     def restored(cls, plan: Plan, state: JSONObject, tails: Tails) -> OpenPart:
         """The part that `state` described."""
         names = None if state["names"] is None else tuple(state["names"])
-        waiting = Spool.restored(state["waiting"], tails)
+        waiting = Waiting.restored(state["waiting"], tails)
+        waiting.resume(state["waitingRecords"], state["seen"])
         stream = plan.restored_stream(state["stream"], tails)
         return cls(
             number=state["number"],
@@ -162,6 +163,4 @@ class OpenPart:
             known=plan.order.known(names or ()),
             records=state["records"],
             waiting=waiting,
-            waiting_records=state["waitingRecords"],
-            seen=set(state["seen"]),
         )

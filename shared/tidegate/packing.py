@@ -71,9 +71,11 @@ def _is_typed(value: AttributeValue) -> bool:
     return True
 
 
-def _binary_as_text(value: object) -> str:
+def _as_json(value: object) -> str | list[object]:
     if isinstance(value, _BINARY):
         return base64_text(bytes(value))
+    if isinstance(value, set | frozenset):  # as a source of one's own may give the members of a set
+        return list(value)
     raise TypeError(type(value).__name__)
 
 
@@ -104,5 +106,5 @@ _MEMBERS: Final[Mapping[str, tuple[type, ...]]] = {
 }
 _encode_text: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, ensure_ascii=False).encode
 _encode: Final = json.JSONEncoder(
-    separators=(",", ":"), check_circular=False, ensure_ascii=False, default=_binary_as_text
+    separators=(",", ":"), check_circular=False, ensure_ascii=False, default=_as_json
 ).encode

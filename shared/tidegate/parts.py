@@ -17,12 +17,14 @@ from tidegate.errors import FatalError
 from tidegate.facts import of_table
 from tidegate.failed import FailedRecords
 from tidegate.formats import Column, UnwritableValueError
+from tidegate.formats.wire import MALFORMED
 from tidegate.model import JSON, FailedRecord, JSONObject, Part, Record
 from tidegate.openpart import OpenPart, Plan
-from tidegate.packing import packed, unpacked, unpacked_pieces
+from tidegate.packing import unpacked, unpacked_pieces
 from tidegate.partnames import part_key
 from tidegate.pieces import Spool, Tails, part_json, part_of
 from tidegate.transcoding import RawPage, Refusal, Rows
+from tidegate.waiting import Ahead, Waiting
 
 DISCOVERY_RECORDS = 10_000
 DISCOVERY_BYTES = 8 << 20
@@ -61,6 +63,7 @@ class TableWriter:
         """Adds a page's records in their order, as `write` does, without making objects of them where possible."""
         start = 0
         while start < len(page):
+            self.fold()
             part = self._part or self._begin()
             taken = self._pack(part, page, start) if part.names is None else self._transcode(part, page, start)
             if taken is None:
@@ -70,7 +73,7 @@ class TableWriter:
 
     def close(self) -> None:
         """Ends the open part, if there is one; the next record starts another."""
-        while self._part is not None and self._part.names is None and self._part.waiting_records:
+        while self._part is not None and self._part.names is None and self._part.waiting.records:
             self._settle(self._part)
         if self._part is not None:
             self._end_or_drop(self._part)
@@ -101,19 +104,21 @@ class TableWriter:
 
     def _new(self) -> OpenPart:
         self._begun += 1
-        return OpenPart(self._begun, self._plan.stream(), self._plan.format)
+        part = OpenPart(self._begun, self._plan.stream(), self._plan.format)
+        part.waiting.most_records, part.waiting.most_bytes = self._discovery
+        return part
 
     def _untyped(self, part: OpenPart) -> list[str]:
         """The part's columns that need a type which nobody knows yet."""
         schema = self._plan.schema
-        return [] if schema is None else schema.lacking(self.types, self._plan.order.of(part.seen))
+        return [] if schema is None else schema.lacking(self.types, self._plan.order.of(part.waiting.seen))
 
     def _find_types(self, part: OpenPart, lines: bytes) -> None:
         """Finds out the types that nobody knows yet, by the records that have waited; the library reads them faster."""
         schema, untyped = self._plan.schema, frozenset(self._untyped(part))
         if schema is None or not untyped:
             return
-        names = self._plan.order.of(part.seen)
+        names = self._plan.order.of(part.waiting.seen)
         by_library = self._plan.first_values(names, lines)
         found = by_library or [contents(column) for column in self._columns(names, self._readable(unpacked(lines)))]
         for name, (kinds, values) in zip(names, found, strict=True):
@@ -132,7 +137,7 @@ class TableWriter:
         return good
 
     def _name_columns(self, part: OpenPart) -> None:
-        part.names = self._plan.order.of(part.seen)
+        part.names = self._plan.order.of(part.waiting.seen)
         part.known = self._plan.order.known(part.names)
         try:
             header = part.format.header(part.names)
@@ -158,31 +163,52 @@ class TableWriter:
 
     def _discover(self, part: OpenPart, records: Sequence[Record], start: int) -> int:
         """Lets records wait for the part's columns, and writes them once these are known; returns where to go on."""
-        most_records, most_bytes = self._discovery
-        for index in range(start, len(records)):
+        waiting = part.waiting
+        stop = min(len(records), start + _BATCH, start + waiting.most_records - waiting.records)
+        ahead = self._ahead(part, records[start:stop])
+        if ahead is not None:
+            waiting.add_ahead(ahead)
+        else:
+            stop = self._pack_each(waiting, records, start, stop)
+        if waiting.is_full:
+            self._settle(part)
+        return stop
+
+    def _ahead(self, part: OpenPart, batch: Sequence[Record]) -> Ahead | None:
+        """The rows of records that wait, in case that no other column comes; None where each has to be looked at."""
+        plan = self._plan
+        if plan.definition.columns or plan.schema or self._discovery != (DISCOVERY_RECORDS, DISCOVERY_BYTES):
+            return None
+        seen = part.waiting.seen
+        try:
+            attributes = seen.union(*[record.values for record in batch])
+            "".join(attributes).encode()  # a name that is no text
+            columns = self._columns(plan.order.of(attributes), batch)
+            return Ahead.of(batch, part.format.records(columns), columns, seen)
+        except MALFORMED:
+            return None
+
+    def _pack_each(self, waiting: Waiting, records: Sequence[Record], start: int, stop: int) -> int:
+        """Lets records wait as lines until the limit is reached; returns where that was."""
+        for index in range(start, stop):
             try:
-                line = packed(records[index])
+                waiting.add(records[index])
             except UnwritableValueError as error:
                 self._fail(records[index], error)
-                continue
-            part.waiting.append(line)
-            part.waiting_records += 1
-            part.seen.update(records[index].values)
-            if part.waiting_records >= most_records or part.waiting.size >= most_bytes:
-                self._settle(part)
+            if waiting.is_full:
                 return index + 1
-        return len(records)
+        return stop
 
     def _settle(self, part: OpenPart) -> None:
         """Fixes the part's columns and writes the records that have waited for them."""
+        part.waiting.fold(as_needed=True)
         waiting = part.waiting.drain_lines(self._plan.pieces)
-        part.waiting_records = 0
         if self._untyped(part):
             known = list(waiting)
             self._find_types(part, b"".join(known))
             waiting = iter(known)
         self._name_columns(part)
-        part.seen.clear()
+        ahead = part.waiting.take_ahead()
         for lines in waiting:
             taken = self._write_lines(part, lines) if part is self._part else 0
             if taken is None:
@@ -190,6 +216,15 @@ class TableWriter:
             for records in unpacked_pieces(lines):
                 self.write(records[taken:])
                 taken = max(0, taken - len(records))
+        for one in ahead:
+            self._write_ahead(part, one)
+
+    def _write_ahead(self, part: OpenPart, ahead: Ahead) -> None:
+        """Writes rows as they are where they are those of the part, and fit into it; else the records anew."""
+        if part is self._part and part.names == ahead.names and self._that_fit(part, ahead.rows) == len(ahead.rows):
+            self._write_rows(part, ahead.columns, ahead.rows)
+        else:
+            self.write(ahead.records())
 
     def _write_lines(self, part: OpenPart, lines: bytes) -> int | None:
         """Writes packed records; None where these were all, otherwise how many of them the part has taken."""
@@ -204,22 +239,19 @@ class TableWriter:
 
     def _pack(self, part: OpenPart, page: RawPage, start: int) -> int | None:
         """As `_discover`, for a page's records from `start` on; how many now wait, None where it needs objects."""
-        lines = page.rows(None)
+        lines, waiting = page.rows(None), part.waiting
         if isinstance(lines, Refusal):
             return None
-        most_records, most_bytes = self._discovery
         before = lines.ends[start - 1] if start else 0
-        enough = bisect_left(lines.ends, before + most_bytes - part.waiting.size, lo=start) + 1
-        stop = min(lines.count, enough, start + most_records - part.waiting_records)
+        enough = bisect_left(lines.ends, before + waiting.most_bytes - waiting.size, lo=start) + 1
+        stop = min(lines.count, enough, start + waiting.most_records - waiting.records)
         packed_lines = memoryview(lines.data)[before : lines.ends[stop - 1]]
-        part.waiting.append(packed_lines)
-        part.waiting_records += stop - start
-        if (start, stop) == (0, lines.count):
-            part.seen.update(lines.seen)
-        elif not lines.seen <= part.seen:  # those of the page that are new may all be in other records of it
-            for line in bytes(packed_lines).splitlines():
-                part.seen.update(*(record.values for record in unpacked(line)))
-        if part.waiting_records >= most_records or part.waiting.size >= most_bytes:
+        seen = lines.seen
+        if (start, stop) != (0, lines.count) and not seen <= waiting.seen:
+            # Those that are new may all be in other records of the page.
+            seen = frozenset().union(*(record.values for record in unpacked(bytes(packed_lines))))
+        waiting.add_lines(packed_lines, stop - start, seen)
+        if waiting.is_full:
             self._settle(part)
         return stop - start
 
@@ -356,8 +388,16 @@ class TableWriter:
         reason = f"cannot be written as {self._plan.definition.format.type}: {column}"
         self.failed.add(FailedRecord(record.key, UNWRITABLE, reason, self.table))
 
+    def fold(self) -> None:
+        """Makes lines of all that waits, as a state has it; what turns out to have waited long enough is written."""
+        while self._part is not None and self._part.names is None:
+            self._part.waiting.fold()
+            if not self._part.waiting.is_full:
+                return
+            self._settle(self._part)
+
     def state(self, tails: list[bytes | bytearray]) -> JSON:
-        """What a later process needs to go on: JSON here, and bytes at the end of `tails`."""
+        """What a later process needs to go on: JSON here, and bytes at the end of `tails`; `fold` comes first."""
         part = self._part
         return {
             "table": self.table,
@@ -383,6 +423,7 @@ class TableWriter:
         writer.failed = FailedRecords.restored(state["failed"], tails)
         if state["open"] is not None:
             writer._part = OpenPart.restored(plan, state["open"], tails)
+            writer._part.waiting.most_records, writer._part.waiting.most_bytes = writer._discovery
             writer._aim(writer._part)
         return writer
 

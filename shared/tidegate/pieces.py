@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Protocol
+from typing import Protocol, Self
 
 from tidegate.compression import Compression, compression_of
 from tidegate.model import JSON, JSONObject, Part, Piece
@@ -119,7 +119,7 @@ class Spool:
         return {"aside": pieces_json(self._aside), "held": self.held}
 
     @classmethod
-    def restored(cls, state: JSONObject, tails: Tails) -> Spool:
+    def restored(cls, state: JSONObject, tails: Tails) -> Self:
         """The spool that `state` described."""
         spool = cls()
         spool._aside = list(pieces_of(state["aside"]))

@@ -198,6 +198,8 @@ class PartWriter:
 
     def state(self) -> bytes:
         """All that a writer in another process needs to go on from here, beside the private objects."""
+        for writer in self._open.values():
+            writer.fold()
         self._hold_at_most(CHECKPOINT_BYTES)
         tails: list[bytes | bytearray] = []
         document = {

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tidegate.model import Definition, Record
 from tidegate.packing import packed, unpacked
+from tidegate.parts import TableWriter
 from tidegate.write import PartWriter, Written
 from unit.part_samples import MemoryStore, definition, plain_record, record, wire_records
 
@@ -106,6 +107,9 @@ def test_parts_depend_on_the_records_and_nothing_else(
         chosen = definition(**document)
         once, often = MemoryStore(), MemoryStore()
         expected = in_one_go(chosen, records, once)
+        with patch.context() as in_lines:
+            in_lines.setattr(TableWriter, "_ahead", lambda *_: None)
+            assert_the_same((in_one_go(chosen, records, plain := MemoryStore()), plain), (expected, once))
         patch.setattr("tidegate.write.SPOOL_BYTES", memory)
         found = in_passes(chosen, records, often, cuts)
     listed = 0 if found.failed is None else found.failed.file.records

@@ -1,0 +1,162 @@
+"""Records that wait until their part's columns are known, because the columns are those of its first records.
+
+They wait as lines (packing.py), as a state carries them. To make lines and read them back costs as much as to write the
+records, so where all columns are copies they wait together with the rows that they make if no other column comes, as is
+the rule. Only where one comes, or somebody wants a state, do they become records or lines.
+"""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tidegate.formats import Column
+from tidegate.model import JSON, Record
+from tidegate.packing import packed
+from tidegate.pieces import Pieces, Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Records, and the rows that they make in a part of the columns `names`; `columns` tell the kinds of their values.
+
+    `attributes` are all that they have; `has_new` says whether one of these is in no record before them.
+    """
+
+    names: tuple[str, ...]
+    rows: Sequence[bytes]
+    columns: Sequence[Column]
+    attributes: frozenset[str]
+    has_new: bool
+    _held: bytes = field(repr=False)
+
+    @classmethod
+    def of(
+        cls, records: Sequence[Record], rows: Sequence[bytes], columns: Sequence[Column], seen: Collection[str]
+    ) -> Ahead:
+        """These records. Raises ValueError for values of types that neither JSON nor binary has."""
+        names = tuple(column.name for column in columns)
+        attributes = frozenset[str]().union(*[record.values for record in records])
+        kinds = [Column(column.name, (), column.kinds) for column in columns]
+        held = marshal.dumps([(record.key, record.values) for record in records])
+        return cls(names, rows, kinds, attributes, not attributes.issubset(seen), held)
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return len(self._held) + sum(map(len, self.rows))
+
+    @property
+    def least_lines(self) -> int:
+        """Bytes that these records have as lines at least: more than half of what marshal makes of the same."""
+        return len(self._held) // 2
+
+    def records(self) -> list[Record]:
+        """The records, without their times."""
+        # Made above, in this process; an eighth of the memory that they take as objects, and quickly undone.
+        return [Record(key, None, values) for key, values in marshal.loads(self._held)]  # noqa: S302
+
+
+class Waiting(Spool):
+    """The records of a part that wait, in their order: first those that are lines, then those with rows.
+
+    The part's columns are the attributes of its first `most_records` records, or of as many as make `most_bytes` of
+    lines, with the one that reaches the limit; in whichever form they wait, and however often they were stored.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most_records = 0
+        self.most_bytes = 0
+        self.records = 0
+        self._seen: set[str] = set()
+        self._lines = 0
+        self._ahead: list[Ahead] = []
+        self._ahead_size = 0
+        self._seen_ahead: set[str] = set()
+        self._limit_reached = False
+
+    @property
+    def held(self) -> int:
+        """How many bytes are in memory."""
+        return super().held + self._ahead_size
+
+    @property
+    def seen(self) -> set[str]:
+        """The attributes that count for the part's columns; certain behind `fold(as_needed=True)`."""
+        return self._seen if self._limit_reached else self._seen | self._seen_ahead
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the limit is surely reached; some records behind it may wait as well."""
+        if self._limit_reached or self.records >= self.most_records:
+            return True
+        return self.size - self._ahead_size + sum(ahead.least_lines for ahead in self._ahead) >= self.most_bytes
+
+    def add(self, record: Record) -> None:
+        """One more. Raises UnwritableValueError where it cannot be packed."""
+        line = packed(record)
+        self.fold()
+        self.records += 1
+        self._add_line(line, record)
+
+    def add_lines(self, lines: memoryview, count: int, attributes: Iterable[str]) -> None:
+        """So many more, packed by the library, none of them behind the limit; nothing waits with rows."""
+        self.append(lines)
+        self.records += count
+        self._lines += count
+        self._seen.update(attributes)
+        self._look_at_limit()
+
+    def add_ahead(self, ahead: Ahead) -> None:
+        """Those with their rows."""
+        self._ahead.append(ahead)
+        self._ahead_size += ahead.size
+        self._seen_ahead |= ahead.attributes
+        self.records += len(ahead.rows)
+
+    def fold(self, *, as_needed: bool = False) -> None:
+        """Makes lines of what waits with rows; `as_needed` only until `seen` is certain, which takes few of them.
+
+        That is as far as attributes were new: if the limit lies behind these, it does not matter where.
+        """
+        stop = len(self._ahead)
+        while as_needed and stop and not self._ahead[stop - 1].has_new:
+            stop -= 1
+        folded, self._ahead = self._ahead[:stop], self._ahead[stop:]
+        self._ahead_size -= sum(ahead.size for ahead in folded)
+        for ahead in folded:
+            for record in ahead.records():
+                self._add_line(packed(record), record)
+
+    def take_ahead(self) -> list[Ahead]:
+        """What waits with rows, to be written behind the lines; none is left, and the count starts anew."""
+        taken, self._ahead, self._ahead_size, self.records = self._ahead, [], 0, 0
+        return taken
+
+    def put_aside(self, pieces: Pieces) -> None:
+        """Moves what is in memory into the store; what is read from here stays the same."""
+        self.fold()
+        super().put_aside(pieces)
+
+    def state(self, tails: list[bytes | bytearray]) -> JSON:
+        """What a later process needs to go on: JSON here, and the bytes in memory at the end of `tails`."""
+        self.fold()
+        return super().state(tails)
+
+    def resume(self, records: int, seen: Iterable[str]) -> None:
+        """So many records wait here as lines, with these attributes: they were restored."""
+        self.records = self._lines = records
+        self._seen = set(seen)
+
+    def _add_line(self, line: bytes, record: Record) -> None:
+        self.append(line)
+        self._lines += 1
+        if not self._limit_reached:
+            self._seen.update(record.values)
+            self._look_at_limit()
+
+    def _look_at_limit(self) -> None:
+        reached = self.size - self._ahead_size >= self.most_bytes
+        self._limit_reached = reached or self._lines >= self.most_records
