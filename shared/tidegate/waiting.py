@@ -73,7 +73,7 @@ class Waiting(Spool):
         self._seen: set[str] = set()
         self._lines = 0
         self._ahead: list[Ahead] = []
-        self._ahead_size = 0
+        self._ahead_size = self._least_lines = 0
         self._seen_ahead: set[str] = set()
         self._limit_reached = False
 
@@ -92,7 +92,7 @@ class Waiting(Spool):
         """Whether the limit is surely reached; some records behind it may wait as well."""
         if self._limit_reached or self.records >= self.most_records:
             return True
-        return self.size - self._ahead_size + sum(ahead.least_lines for ahead in self._ahead) >= self.most_bytes
+        return self.size - self._ahead_size + self._least_lines >= self.most_bytes
 
     def add(self, record: Record) -> None:
         """One more. Raises UnwritableValueError where it cannot be packed."""
@@ -113,6 +113,7 @@ class Waiting(Spool):
         """Those with their rows."""
         self._ahead.append(ahead)
         self._ahead_size += ahead.size
+        self._least_lines += ahead.least_lines
         self._seen_ahead |= ahead.attributes
         self.records += len(ahead.rows)
 
@@ -126,13 +127,15 @@ class Waiting(Spool):
             stop -= 1
         folded, self._ahead = self._ahead[:stop], self._ahead[stop:]
         self._ahead_size -= sum(ahead.size for ahead in folded)
+        self._least_lines -= sum(ahead.least_lines for ahead in folded)
         for ahead in folded:
             for record in ahead.records():
                 self._add_line(packed(record), record)
 
     def take_ahead(self) -> list[Ahead]:
         """What waits with rows, to be written behind the lines; none is left, and the count starts anew."""
-        taken, self._ahead, self._ahead_size, self.records = self._ahead, [], 0, 0
+        taken, self._ahead = self._ahead, []
+        self._ahead_size = self._least_lines = self.records = 0
         return taken
 
     def put_aside(self, pieces: Pieces) -> None:

@@ -175,7 +175,7 @@ def _maps(maps: list[Mapping[str, AttributeValue]], level: int) -> list[str]:
     texts = _texts([members[name] for members, ordered in zip(maps, names, strict=True) for name in ordered], level + 1)
     prefixes = {name: f"{json_string(name)}:" for name in set(chain.from_iterable(names))}
     written = map(add, map(prefixes.__getitem__, chain.from_iterable(names)), texts)
-    return [f"{{{','.join(islice(written, len(ordered)))}}}" for ordered in names]
+    return [f"{{{','.join(islice(written, size))}}}" for size in map(len, names)]
 
 
 def _text_sets(sets: list[Iterable[str]], level: int) -> list[str]:  # noqa: ARG001 - a writer's; nothing is below it
@@ -207,7 +207,7 @@ def _binary(contents: list[bytes]) -> list[str]:
 def _arrays(texts: Iterable[str], lists: Iterable[Sized]) -> list[str]:
     """The texts of all members, one list behind the other, as an array for each list."""
     each = iter(texts)
-    return [f"[{','.join(islice(each, len(one)))}]" for one in lists]
+    return [f"[{','.join(islice(each, size))}]" for size in map(len, lists)]
 
 
 _TRUTH: Final = {True: "true", False: "false"}

@@ -75,7 +75,7 @@ def pieces_of(body: bytes) -> Iterator[tuple[list[dict[str, AttributeValue]], bo
     Raises ValueError where the body is not JSON, which may be after some of them were given.
     """
     binary = _binary_names(body) if _KIND_OF_BINARY.search(body) else None
-    by_name = not _is_spaced(body)
+    by_name = binary is not None and not _is_spaced(body)
     text = body.decode("utf-8", "surrogatepass")
     start = _ITEMS.search(text)
     if start is None:
@@ -89,7 +89,10 @@ def pieces_of(body: bytes) -> Iterator[tuple[list[dict[str, AttributeValue]], bo
         while more and at - begin < _PIECE:
             item, at = _read(text, at)
             piece.append(item)
-            more, at = _goes_on(text, at)
+            if text.startswith(",{", at):
+                at += 1
+            else:
+                more, at = _goes_on(text, at)
         if not more:
             json.loads(text[: start.end()] + text[at:])  # whether all around them is JSON
         if binary is not None:
@@ -107,8 +110,6 @@ def _with_binary(piece: list[dict[str, Any]], text: str, names: set[str] | None)
 
 def _goes_on(text: str, at: int) -> tuple[bool, int]:
     """Whether another item follows the one that ended here, and where it begins; where not, the list's end."""
-    if text.startswith(",{", at):
-        return True, at + 1
     separator = _NEXT.match(text, at)
     if separator is None:
         raise ValueError("the list of items does not end")

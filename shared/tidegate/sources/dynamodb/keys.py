@@ -20,9 +20,10 @@ _MOST_DIGITS = 38
 
 def key_text(value: AttributeValue) -> str:
     """A key value as text: S and N as they are, B in base64. Raises ValueError for other types."""
-    for kind in ("S", "N"):
-        if kind in value:
-            return str(value[kind])
+    if "S" in value:
+        return str(value["S"])
+    if "N" in value:
+        return str(value["N"])
     if "B" in value:
         return base64.b64encode(value["B"]).decode("ascii")
     raise ValueError("is neither string, number nor binary")

@@ -61,9 +61,16 @@ class Sieve:
         records: list[Record] = []
         failed: list[FailedRecord] = []
         filtered = 0
+        time, time_key = self._time, self._time_key
         for item in items:
-            millis = self.millis(item)
-            if not (self.within(item, None, start, end) if millis is None else start <= millis < end):
+            millis: int | None = None
+            try:
+                at = time.millis(item[time_key])
+            except (KeyError, ValueError):
+                is_within = self.within(item, None, start, end)
+            else:
+                millis, is_within = at, start <= at < end
+            if not is_within:
                 continue
             if self._wanted and not self.keeps(item):
                 filtered += 1
@@ -94,7 +101,7 @@ class Sieve:
     def record(self, item: Mapping[str, AttributeValue], millis: int | None) -> Record | FailedRecord:
         """The item as a record, or what to tell of it where it lacks its own identity."""
         try:
-            key = tuple([key_text(item[name]) for name in self._record_key])
+            key = tuple(map(key_text, map(item.__getitem__, self._record_key)))
         except (KeyError, ValueError):
             wanted = ", ".join(self._record_key)
             reason = f"has no identity: its recordKey ({wanted}) is not all string, number or binary"

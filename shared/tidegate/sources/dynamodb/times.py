@@ -16,7 +16,8 @@ from tidegate.model import AttributeValue
 
 _EXACT = Context(prec=400)
 """Room for every number that DynamoDB can hold, 1E-130 and 1E+125 with 38 digits, without rounding."""
-_PLAIN_INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
+_FEW_DIGITS = 18
+"""Whole numbers as short as that, nearly all times, need no decimal arithmetic."""
 _UTC = re.compile(r"(?P<second>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(?P<fraction>\d{1,9}))?(?:Z|\+00:00)", re.ASCII)
 
 
@@ -58,7 +59,7 @@ class EpochMillis:
     def millis(self, value: AttributeValue) -> int:
         """See TimeType."""
         text = value.get("N")
-        if isinstance(text, str) and _PLAIN_INTEGER.fullmatch(text):
+        if isinstance(text, str) and text.isdecimal() and len(text) <= _FEW_DIGITS:
             return int(text)
         return _floor(_number(value))
 
@@ -80,7 +81,7 @@ class EpochSeconds:
     def millis(self, value: AttributeValue) -> int:
         """See TimeType."""
         text = value.get("N")
-        if isinstance(text, str) and _PLAIN_INTEGER.fullmatch(text):
+        if isinstance(text, str) and text.isdecimal() and len(text) <= _FEW_DIGITS:
             return int(text) * 1000
         return _floor(_number(value).scaleb(3, _EXACT))
 
