@@ -13,7 +13,7 @@ from tidegate.columns import named
 from tidegate.errors import FatalError
 from tidegate.formats import MISSING, Column, UnwritableValueError, format_of, names, register
 from tidegate.formats.jsonlines import JSONLinesFormat
-from tidegate.formats.wire import json_text, numeral, numerals
+from tidegate.formats.wire import json_text, json_texts, numeral, numerals
 from tidegate.model import AttributeValue, FormatSpec
 from unit.part_samples import MIX, exactly, meant, wire_records, wire_values
 
@@ -79,6 +79,16 @@ def test_sets_and_maps_give_the_same_text_whatever_order_they_come_in(value: Att
         return {kind: raw[::-1]} if kind in {"SS", "NS", "BS"} else value
 
     assert json_text(turned(value)) == json_text(value)
+
+
+def test_maps_with_the_same_names_are_written_as_those_with_others() -> None:
+    alike: list[AttributeValue] = [{"M": {"b%s": {"N": "1"}, 'a"%': {"S": text}}} for text in ("100%", "%d", "")]
+    other: list[AttributeValue] = [{"M": {}}, {"M": {'a"%': {"NULL": True}, "b%s": {"N": "1"}}}]
+    written = [json_text(value) for value in (*alike, *other)]
+    assert [exactly(text.encode()) for text in written] == [meant(value) for value in (*alike, *other)]
+    assert json_texts(Column.of("m", alike)) == written[:3]
+    assert json_texts(Column.of("m", [*alike, MISSING, *other])) == [*written[:3], "", *written[3:]]
+    assert json_texts(Column.of("m", [{"M": {}}, {"M": {}}])) == ["{}", "{}"]
 
 
 @pytest.mark.parametrize(

@@ -81,10 +81,12 @@ def numeral(text: str) -> str:
 
 def numerals(texts: list[str]) -> list[str]:
     """Each number as `numeral` gives it; much faster where all of them are numerals already."""
+    return texts if _are_all(_NUMERALS, texts) else [numeral(text) for text in texts]
+
+
+def _are_all(lines: re.Pattern[str], texts: list[str]) -> bool:
     whole = "\n".join(texts)
-    if _NUMERALS.fullmatch(whole) and whole.count("\n") == len(texts) - 1:
-        return texts
-    return [numeral(text) for text in texts]
+    return lines.fullmatch(whole) is not None and whole.count("\n") == len(texts) - 1
 
 
 def base64_text(data: bytes) -> str:
@@ -171,11 +173,22 @@ def _lists(lists: list[Sequence[AttributeValue]], level: int) -> list[str]:
 
 
 def _maps(maps: list[Mapping[str, AttributeValue]], level: int) -> list[str]:
+    shapes = set(map(tuple, maps))
+    if len(shapes) == 1:
+        return _alike(maps, sorted(shapes.pop()), level)
     names = [sorted(members) for members in maps]
     texts = _texts([members[name] for members, ordered in zip(maps, names, strict=True) for name in ordered], level + 1)
     prefixes = {name: f"{json_string(name)}:" for name in set(chain.from_iterable(names))}
     written = map(add, map(prefixes.__getitem__, chain.from_iterable(names)), texts)
     return [f"{{{','.join(islice(written, size))}}}" for size in map(len, names)]
+
+
+def _alike(maps: list[Mapping[str, AttributeValue]], names: list[str], level: int) -> list[str]:
+    """Maps that all have members of these names, as in most columns: these are columns again."""
+    members = ",".join([json_string(name).replace("%", "%%") + ":%s" for name in names])
+    columns = [_texts(list(map(itemgetter(name), maps)), level + 1) for name in names]
+    rows = zip(*columns, strict=True) if names else repeat((), len(maps))
+    return [f"{{{members}}}" % row for row in rows]
 
 
 def _text_sets(sets: list[Iterable[str]], level: int) -> list[str]:  # noqa: ARG001 - a writer's; nothing is below it
@@ -185,12 +198,11 @@ def _text_sets(sets: list[Iterable[str]], level: int) -> list[str]:  # noqa: ARG
 
 def _number_sets(sets: list[Sequence[str]], level: int) -> list[str]:  # noqa: ARG001 - as above
     """By value, equal ones by text: a sort keeps the order of what it finds equal."""
-    texts = numerals(list(chain.from_iterable(sets)))
-    if _INTEGERS.fullmatch("\n".join(texts)):  # which are equal only where their texts are
-        each = iter(texts)
-        ordered = [sorted(islice(each, len(numbers)), key=int) for numbers in sets]
+    texts = list(chain.from_iterable(sets))
+    if _are_all(_INTEGERS, texts):  # which are equal only where their texts are
+        ordered = [sorted(numbers, key=int) for numbers in sets]
     else:
-        each = iter(texts)
+        each = iter(numerals(texts))
         ordered = [sorted(sorted(islice(each, len(numbers))), key=Decimal) for numbers in sets]
     return _arrays(chain.from_iterable(ordered), ordered)
 
