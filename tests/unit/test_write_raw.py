@@ -40,7 +40,9 @@ def as_bytes(
     documents(),
     record_lists(),
     st.lists(st.tuples(st.integers(0, 25), st.booleans()), max_size=6),
-    st.sampled_from([None, None, ["id", {"from": "t", "as": "u"}], ["id", {"from": "a.b", "as": "c"}, "t"]]),
+    st.sampled_from(
+        [None, None, ["id", {"from": "t", "as": "otherName"}], ["id", {"from": "a.b", "as": "longName"}, "t"]]
+    ),
 )
 def test_pages_of_bytes_give_the_same_parts_as_records(
     document: dict[str, Any], records: list[Record], cuts: list[tuple[int, bool]], columns: list[Any] | None
