@@ -20,6 +20,7 @@ from tidegate.descriptions import read_sparingly
 from tidegate.destinations import Mailing, Tools, destination_of
 from tidegate.engine import Engine
 from tidegate.export import ExportKind
+from tidegate.heap import share_one_heap
 from tidegate.intact import require_intact
 from tidegate.model import Definition, Kind, Pair
 from tidegate.queues import DeadLetters, WorkQueue
@@ -224,6 +225,7 @@ class Stack:
 
     def engine(self) -> Engine:
         """What a worker runs, with every kind that ships with Tidegate."""
+        share_one_heap()
         return Engine(
             ledger=self.ledger,
             objects=self.objects,

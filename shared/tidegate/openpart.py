@@ -20,7 +20,7 @@ from tidegate.parquet.columntypes import column_type
 from tidegate.parquet.pagecompression import Codec, codec_of
 from tidegate.parquet.rowgroup import Transpose, texts, transposed
 from tidegate.paths import is_plain
-from tidegate.pieces import PLAIN, PartStream, Pieces, Spool, Tails
+from tidegate.pieces import PLAIN, LineSpool, PartStream, Pieces, Tails
 from tidegate.transcoding import FORMATS, ItemSpec, Refusal, RowSpec, Transcoding
 
 
@@ -126,7 +126,7 @@ class OpenPart:
     names: tuple[str, ...] | None = None
     known: frozenset[str] = frozenset()
     records: int = 0
-    waiting: Spool = field(default_factory=Spool)
+    waiting: LineSpool = field(default_factory=LineSpool)
     waiting_records: int = 0
     seen: set[str] = field(default_factory=set)
     target: RowSpec | None = None
@@ -152,7 +152,7 @@ class OpenPart:
     def restored(cls, plan: Plan, state: JSONObject, tails: Tails) -> OpenPart:
         """The part that `state` described."""
         names = None if state["names"] is None else tuple(state["names"])
-        waiting = Spool.restored(state["waiting"], tails)
+        waiting = LineSpool.restored(state["waiting"], tails)
         stream = plan.restored_stream(state["stream"], tails)
         return cls(
             number=state["number"],

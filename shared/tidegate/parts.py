@@ -175,7 +175,7 @@ class TableWriter:
 
     def _settle(self, part: OpenPart) -> list[Record]:
         """Fixes the part's columns; returns those of the records that have waited which are still to be written."""
-        waiting = part.waiting.drain_lines(self._plan.pieces)
+        waiting = part.waiting.drain(self._plan.pieces)
         part.waiting_records = 0
         if self._untyped(part):
             known = list(waiting)

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Protocol
+from typing import Protocol, Self
 
 from tidegate.compression import Compression, compression_of
 from tidegate.model import JSON, JSONObject, Part, Piece
@@ -21,7 +21,7 @@ MEMBER_BYTES = 1 << 20
 PIECE_BYTES = 8 << 20
 """A piece is cut at the first member's end from here on; S3 wants 5 MiB of each piece of a multipart upload."""
 LINES_BYTES = 1 << 20
-"""How much of a spool of lines is given out at once."""
+"""How much of a spool of lines is given out at once, and its memory with it; lines that came at once stay together."""
 PLAIN = compression_of("none")
 
 
@@ -81,45 +81,25 @@ class Spool:
 
     def put_aside(self, pieces: Pieces) -> None:
         """Moves what is in memory into the store; what `take` gives stays the same."""
-        self._aside.append(pieces.put(self._held.getvalue()))
-        self._held = BytesIO()
+        self._aside.append(pieces.put(b"".join(self._emptied())))
 
     def chunks(self, pieces: Pieces) -> Iterator[bytes]:
         """All the bytes, piece by piece; they stay where they are."""
         yield from pieces.read(self._aside)
-        yield self._held.getvalue()
-
-    def drain_lines(self, pieces: Pieces) -> Iterator[bytes]:
-        """All the bytes, whole lines at a time, a mebibyte or so; the spool is empty from the first ones on.
-
-        Every `append` has to have added whole lines.
-        """
-        aside, held = self._aside, self._held.getvalue()
-        self._aside, self._held = [], BytesIO()
-        begun = b""
-        for chunk in pieces.read(aside):
-            whole, end, begun = (begun + chunk).rpartition(b"\n")
-            yield whole + end
-        start = 0
-        while start < len(held):
-            stop = held.rfind(b"\n", start, start + LINES_BYTES) + 1 or held.find(b"\n", start) + 1
-            yield held[start:stop]
-            start = stop
+        yield from self._in_memory()
 
     def take(self, pieces: Pieces) -> bytes:
         """All the bytes; the spool is empty then."""
-        held = self._held.getvalue()
-        data = b"".join((*pieces.read(self._aside), held)) if self._aside else held
-        self._aside, self._held = [], BytesIO()
-        return data
+        aside, self._aside = self._aside, []
+        return b"".join((*pieces.read(aside), *self._emptied()))
 
     def state(self, tails: list[bytes | bytearray]) -> JSON:
         """What a later process needs to go on: JSON here, and the bytes in memory at the end of `tails`."""
-        tails.append(self._held.getvalue())
+        tails.extend(self._in_memory())
         return {"aside": pieces_json(self._aside), "held": self.held}
 
     @classmethod
-    def restored(cls, state: JSONObject, tails: Tails) -> Spool:
+    def restored(cls, state: JSONObject, tails: Tails) -> Self:
         """The spool that `state` described."""
         spool = cls()
         spool._aside = list(pieces_of(state["aside"]))
@@ -128,7 +108,57 @@ class Spool:
 
     def in_memory(self) -> bytes | None:
         """The bytes, where all of them are in memory; None otherwise."""
-        return None if self._aside else self._held.getvalue()
+        return None if self._aside else b"".join(self._in_memory())
+
+    def _in_memory(self) -> list[bytes]:
+        return [self._held.getvalue()]
+
+    def _emptied(self) -> list[bytes]:
+        data, self._held = self._in_memory(), BytesIO()
+        return data
+
+
+class LineSpool(Spool):
+    """A spool of whole lines: each `append` adds some. Draining them gives their memory back bit by bit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._full: list[bytes] = []
+        self._full_size = 0
+
+    @property
+    def held(self) -> int:
+        """How many bytes are in memory."""
+        return self._full_size + super().held
+
+    def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Adds whole lines at the end."""
+        begun = self._held.tell()
+        if begun and begun + len(data) > LINES_BYTES:
+            self._full.append(self._held.getvalue())
+            self._full_size += begun
+            self._held = BytesIO()
+        super().append(data)
+
+    def drain(self, pieces: Pieces) -> Iterator[bytes]:
+        """All the bytes, whole lines at a time, a mebibyte or so; the spool is empty from the first ones on."""
+        aside, self._aside = self._aside, []
+        waiting = [chunk for chunk in reversed(self._emptied()) if chunk]
+        begun = b""
+        for chunk in pieces.read(aside):
+            whole, end, begun = (begun + chunk).rpartition(b"\n")
+            if end:
+                yield whole + end
+        while waiting:
+            yield waiting.pop()
+
+    def _in_memory(self) -> list[bytes]:
+        return [*self._full, *super()._in_memory()]
+
+    def _emptied(self) -> list[bytes]:
+        data = super()._emptied()
+        self._full, self._full_size = [], 0
+        return data
 
 
 class Tails:
