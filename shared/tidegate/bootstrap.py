@@ -1,4 +1,7 @@
-"""The one place that chooses concrete parts: clients, tables, queues, kinds. All else is handed what it needs."""
+"""The one place that chooses concrete parts: clients, tables, queues, kinds. All else is handed what it needs.
+
+What only some functions need is imported by the method that makes it, so that none loads more than its own.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,12 @@ import botocore.session
 from botocore.config import Config
 
 from tidegate import __version__
-from tidegate.announcing import Announcer
-from tidegate.deliver import Places, current_destinations
 from tidegate.descriptions import read_sparingly
-from tidegate.destinations import Mailing, Tools, destination_of
-from tidegate.engine import Engine
-from tidegate.export import ExportKind
-from tidegate.heap import share_one_heap
 from tidegate.intact import require_intact
 from tidegate.model import Definition, Kind, Pair
 from tidegate.queues import DeadLetters, WorkQueue
 from tidegate.redrive import DeadQueue
 from tidegate.settings import Settings
-from tidegate.settlement import note, settled
 from tidegate.sources import Source, source_of
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
@@ -38,7 +34,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from tidegate.accept import Acceptance
+    from tidegate.announcing import Announcer
     from tidegate.deadletters import DeadLetterQueue
+    from tidegate.deliver import Places
+    from tidegate.engine import Engine
     from tidegate.recovery import Recovery
     from tidegate.service import Service
     from tidegate.studies import Studies
@@ -191,6 +190,10 @@ class Stack:
 
     def places(self) -> Places:
         """Where an export's destinations are found and opened."""
+        from tidegate.deliver import Places, current_destinations
+        from tidegate.destinations import Mailing, Tools, destination_of
+        from tidegate.settlement import settled
+
         used = self.settings
         mailing = Mailing(
             senders=used.email_senders,
@@ -211,10 +214,14 @@ class Stack:
 
     def announcer(self) -> Announcer:
         """What tells EventBridge of ended exports; worker and tick have the right to."""
+        from tidegate.announcing import Announcer
+
         return Announcer(self.ledger, self.clients.make)
 
     def note_mail(self, event: Mapping[str, Any]) -> bool:
         """Keep what SES tells of an e-mail whose answer may have got lost; whether anybody may ask for it."""
+        from tidegate.settlement import note
+
         return note(self.ledger, self.objects, event)
 
     def probe(self, export: str) -> list[dict[str, Any]]:
@@ -225,6 +232,10 @@ class Stack:
 
     def engine(self) -> Engine:
         """What a worker runs, with every kind that ships with Tidegate."""
+        from tidegate.engine import Engine
+        from tidegate.export import ExportKind
+        from tidegate.heap import share_one_heap
+
         share_one_heap()
         return Engine(
             ledger=self.ledger,
