@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from botocore.config import Config
 
 from tidegate import __version__
 from tidegate.descriptions import read_sparingly
+from tidegate.immutable import dataclass
 from tidegate.intact import require_intact
 from tidegate.model import Definition, Kind, Pair
 from tidegate.queues import DeadLetters, WorkQueue

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Protocol, Self
 
 from tidegate.compression import Compression, compression_of
+from tidegate.immutable import dataclass
 from tidegate.model import JSON, JSONObject, Part, Piece
 
 MEMBER_BYTES = 1 << 20

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tidegate import sources
@@ -13,6 +12,7 @@ from tidegate.autoredrive import Fate, fate_of
 from tidegate.definition import from_document
 from tidegate.errors import RejectedError
 from tidegate.frozen import operations_of
+from tidegate.immutable import dataclass
 from tidegate.instants import floor_millis, rfc3339
 from tidegate.model import (
     DEFAULT_EXPORT,
