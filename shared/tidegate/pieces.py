@@ -22,6 +22,8 @@ PIECE_BYTES = 8 << 20
 """A piece is cut at the first member's end from here on; S3 wants 5 MiB of each piece of a multipart upload."""
 LINES_BYTES = 1 << 20
 """How much of a spool of lines is given out at once, and its memory with it; lines that came at once stay together."""
+_WORTH_KEEPING = 1 << 20
+"""Memory of a piece from here on is used again for the next; a smaller one is copied."""
 PLAIN = compression_of("none")
 
 
@@ -29,7 +31,10 @@ class PieceStore(Protocol):
     """Where private objects live; the bucket's `work/` in a stack."""
 
     def put(self, key: str, data: bytes | bytearray) -> None:
-        """Stores an object; its key was never used before, unless by an attempt whose outcome got lost."""
+        """Stores an object; its key was never used before, unless by an attempt whose outcome got lost.
+
+        A bytearray's bytes are there for this call only.
+        """
         ...
 
     def get(self, key: str) -> Iterator[bytes]:
@@ -43,6 +48,7 @@ class Pieces:
     def __init__(self, store: PieceStore, prefix: str, *, put_so_far: int) -> None:
         self._store = store
         self._prefix = prefix
+        self._spare = bytearray()
         self.put_so_far = put_so_far
 
     def put(self, data: bytes | bytearray) -> Piece:
@@ -51,6 +57,17 @@ class Pieces:
         piece = Piece(f"{self._prefix}{self.put_so_far:08d}", len(data))
         self._store.put(piece.key, data)
         return piece
+
+    def put_written(self, buffer: bytearray) -> Piece:
+        """Stores the bytes as a new object, and keeps their memory for the next one who needs a buffer."""
+        piece = self.put(buffer)
+        self._spare = buffer
+        return piece
+
+    def buffer(self) -> bytearray:
+        """A buffer to write over, of whatever size: the last one that was stored, if nobody has it yet."""
+        spare, self._spare = self._spare, bytearray()
+        return spare
 
     def read(self, pieces: Iterable[Piece]) -> Iterator[bytes]:
         """The bytes of these objects, one after the other, in chunks."""
@@ -161,6 +178,52 @@ class LineSpool(Spool):
         return data
 
 
+class PieceSpool(Spool):
+    """A spool of what will be one piece. It can be written into the memory of the piece before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._buffer = bytearray()
+        self._written = 0
+
+    @property
+    def held(self) -> int:
+        """How many bytes are in memory."""
+        return self._written
+
+    def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Adds bytes at the end."""
+        end = self._written + len(data)
+        if end > len(self._buffer):
+            del self._buffer[self._written :]
+            self._buffer += data
+        else:
+            self._buffer[self._written : end] = data
+        self._written = end
+
+    def use(self, buffer: bytearray) -> None:
+        """Goes on in this buffer, from its start. Nothing may be in memory."""
+        self._buffer = buffer
+
+    def send(self, pieces: Pieces) -> Piece:
+        """Stores all the bytes as one object; the spool is empty then."""
+        if self._aside or self._written < _WORTH_KEEPING:
+            return pieces.put(self.take(pieces))
+        sent, self._buffer = self._buffer, bytearray()
+        del sent[self._written :]
+        self._written = 0
+        return pieces.put_written(sent)
+
+    def _in_memory(self) -> list[bytes]:
+        with memoryview(self._buffer) as whole:
+            return [bytes(whole[: self._written])]
+
+    def _emptied(self) -> list[bytes]:
+        data = self._in_memory()
+        self._buffer, self._written = bytearray(), 0
+        return data
+
+
 class Tails:
     """Reads back, in order, the bytes that a state carries behind its JSON."""
 
@@ -197,7 +260,7 @@ class PartStream:
         self._size = 0
         self._hash = hashlib.sha256()
         self._hash_is_whole = True
-        self.unsent = Spool()
+        self.unsent = PieceSpool()
         self.plain_size = 0
 
     def write(self, data: bytes | memoryview) -> None:
@@ -253,7 +316,7 @@ class PartStream:
         stream._open_member = bytearray(tails.take(state["openMember"]))
         stream._size = state["size"]
         stream._pieces = list(pieces_of(state["pieces"]))
-        stream.unsent = Spool.restored(state["unsent"], tails)
+        stream.unsent = PieceSpool.restored(state["unsent"], tails)
         everything = None if stream._pieces else stream.unsent.in_memory()
         if everything is None:
             stream._hash_is_whole = False
@@ -271,10 +334,12 @@ class PartStream:
         self._size += len(data)
         if self._hash_is_whole:
             self._hash.update(data)
+        if not self.unsent.held:
+            self.unsent.use(self._store.buffer())
         self.unsent.append(data)
 
     def _end_piece(self) -> None:
-        self._pieces.append(self._store.put(self.unsent.take(self._store)))
+        self._pieces.append(self.unsent.send(self._store))
 
 
 def pieces_json(pieces: Iterable[Piece]) -> JSON:

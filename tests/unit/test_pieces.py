@@ -49,6 +49,7 @@ def test_bytes_depend_on_the_content_only(data: bytes, cuts: list[tuple[int, boo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tidegate.pieces.MEMBER_BYTES", 32)
         patch.setattr("tidegate.pieces.PIECE_BYTES", 64)
+        patch.setattr("tidegate.pieces._WORTH_KEEPING", 40)
         whole_store = MemoryStore()
         whole = stream(whole_store, compression)
         whole.write(data)
@@ -150,6 +151,26 @@ def test_a_spool_of_lines_gives_back_whole_lines(steps: list[tuple[bytes, str]],
     assert b"".join(drained) == expected
     assert all(lines.endswith(b"\n") for lines in drained)
     assert spool.size == spool.held == 0
+
+
+def test_a_piece_is_written_into_the_memory_of_the_one_before_it() -> None:
+    store = MemoryStore()
+    pieces = Pieces(store, "p/", put_so_far=0)
+    part, other = PartStream(pieces), PartStream(pieces)
+    part.write(b"a" * PIECE_BYTES)
+    kept = sum(map(len, store.objects.values()))
+    tracemalloc.start()
+    try:
+        other.write(b"b" * (PIECE_BYTES - 1))
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept == PIECE_BYTES
+    assert held < PIECE_BYTES >> 2
+    part.write(b"cd")
+    other.unsent.put_aside(pieces)
+    assert joined(store, part) == b"a" * PIECE_BYTES + b"cd"
+    assert joined(store, other) == b"b" * (PIECE_BYTES - 1)
 
 
 def test_lines_give_their_memory_back_while_they_are_drained() -> None:

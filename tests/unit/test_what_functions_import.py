@@ -39,7 +39,7 @@ EVERYWHERE = {
 }
 PYDANTIC = {"annotated_types", "pydantic", "pydantic_core", "typing_inspection"}
 WHERE_INSTALLED = {"_distutils_hack", "backports", "blinker", "certifi", "isal"}
-"""What setuptools, urllib3, Powertools, botocore and checksums.py load if it is there; a package has what its lock says."""
+"""What setuptools, urllib3, Powertools, botocore and checksums.py load where it is; a package has what is locked."""
 JOB = {"engine", "export", "opening", "reading", "seal", "commit", "deliver", "write", "parts", "lookback"}
 RARE = {
     "sources.own",
