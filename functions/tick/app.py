@@ -24,7 +24,9 @@ metrics = Metrics()
 def stack() -> Stack:
     """The stack of this execution environment, made at the first event."""
     copy_config_to_registered_loggers(source_logger=logger, include={"tidegate"})
-    return Stack.of(from_environment())
+    made = Stack.of(from_environment())
+    made.upkeep()  # is made anew each minute; the first time imports all that it needs
+    return made
 
 
 @logger.inject_lambda_context

@@ -29,7 +29,9 @@ metrics = Metrics()
 def stack() -> Stack:
     """The stack of this execution environment, made at the first event."""
     copy_config_to_registered_loggers(source_logger=logger, include={"tidegate"})
-    return Stack.of(from_environment())
+    made = Stack.of(from_environment())
+    made.engine()  # is made anew for each message; the first one imports all that an export needs
+    return made
 
 
 @logger.inject_lambda_context

@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from tidegate.definition import from_document
 from tidegate.errors import RejectedError, RetriableError
 from tidegate.failed import LIST_MEDIA_TYPE, list_of
 from tidegate.frozen import REMEMBERED, StudyPlan, dispatch, operations_of
+from tidegate.immutable import dataclass
 from tidegate.instants import floor_millis, rfc3339
 from tidegate.layout import nowhere_key, plan_key
 from tidegate.message import study_id as checked_study_id

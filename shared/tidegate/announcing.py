@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tidegate.announcement import DETAIL_TYPES, SOURCE
 from tidegate.awserrors import translated
 from tidegate.errors import RetriableError
+from tidegate.immutable import dataclass
 from tidegate.model import State
 from tidegate.store.ledger import Ledger
 

@@ -14,13 +14,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from tidegate.errors import RetriableError
 from tidegate.frozen import REMEMBERED, dispatch, operations_of
+from tidegate.immutable import dataclass
 from tidegate.instants import rfc3339
 from tidegate.model import Operation, State, Trigger
 from tidegate.params import ExportParams

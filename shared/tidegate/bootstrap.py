@@ -1,30 +1,29 @@
-"""The one place that chooses concrete parts: clients, tables, queues, kinds. All else is handed what it needs."""
+"""The one place that chooses concrete parts: clients, tables, queues, kinds. All else is handed what it needs.
+
+What only some functions need is imported by the method that makes it, so that none loads more than its own.
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-import boto3
+import botocore
 import botocore.session
 from botocore.config import Config
 
 from tidegate import __version__
-from tidegate.announcing import Announcer
-from tidegate.deliver import Places, current_destinations
-from tidegate.destinations import Mailing, Tools, destination_of
-from tidegate.engine import Engine
-from tidegate.export import ExportKind
+from tidegate.descriptions import read_sparingly
+from tidegate.immutable import dataclass
 from tidegate.intact import require_intact
 from tidegate.model import Definition, Kind, Pair
 from tidegate.queues import DeadLetters, WorkQueue
 from tidegate.redrive import DeadQueue
 from tidegate.settings import Settings
-from tidegate.settlement import note, settled
 from tidegate.sources import Source, source_of
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
@@ -36,7 +35,10 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
     from tidegate.accept import Acceptance
+    from tidegate.announcing import Announcer
     from tidegate.deadletters import DeadLetterQueue
+    from tidegate.deliver import Places
+    from tidegate.engine import Engine
     from tidegate.recovery import Recovery
     from tidegate.service import Service
     from tidegate.studies import Studies
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from tidegate.verify import Verification
     from tidegate.watermarking import Watermarking
 
-_AGENT = f"tidegate/{__version__} Boto3/{boto3.__version__}"
+_AGENT = f"tidegate/{__version__} Botocore/{botocore.__version__}"
 CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 5},
     connect_timeout=5,
@@ -70,17 +72,19 @@ class AWSClients:
     dynamodb: DynamoDBClient
     s3: S3Client
     sqs: SQSClient
-    make: Callable[..., Any] = boto3.client
+    make: Callable[..., Any]
     """Makes the further ones that a destination needs: of Secrets Manager, STS, or of another account."""
 
 
-def clients(settings: Settings, session: boto3.Session | None = None) -> AWSClients:
-    """Clients for a stack; a test or a command may bring a session of its own."""
+def clients(settings: Settings) -> AWSClients:
+    """Clients for a stack, from one session of botocore's: boto3 adds nothing that is used, for a tenth of a start."""
     core = botocore.session.get_session()
-    maker = session or boto3.Session(botocore_session=core)
+    read_sparingly(core)
     app = core.get_config_variable("user_agent_appid")
     config = CONFIG.merge(Config(user_agent=f"{_AGENT} app/{app}")) if app else CONFIG
-    make = partial(maker.client, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config)
+    make: Callable[..., Any] = partial(
+        core.create_client, region_name=settings.region, endpoint_url=settings.endpoint_url, config=config
+    )
 
     def intact(service: str, **more: Any) -> Any:
         client = make(service, **more)
@@ -187,6 +191,10 @@ class Stack:
 
     def places(self) -> Places:
         """Where an export's destinations are found and opened."""
+        from tidegate.deliver import Places, current_destinations
+        from tidegate.destinations import Mailing, Tools, destination_of
+        from tidegate.settlement import settled
+
         used = self.settings
         mailing = Mailing(
             senders=used.email_senders,
@@ -207,10 +215,14 @@ class Stack:
 
     def announcer(self) -> Announcer:
         """What tells EventBridge of ended exports; worker and tick have the right to."""
+        from tidegate.announcing import Announcer
+
         return Announcer(self.ledger, self.clients.make)
 
     def note_mail(self, event: Mapping[str, Any]) -> bool:
         """Keep what SES tells of an e-mail whose answer may have got lost; whether anybody may ask for it."""
+        from tidegate.settlement import note
+
         return note(self.ledger, self.objects, event)
 
     def probe(self, export: str) -> list[dict[str, Any]]:
@@ -221,6 +233,11 @@ class Stack:
 
     def engine(self) -> Engine:
         """What a worker runs, with every kind that ships with Tidegate."""
+        from tidegate.engine import Engine
+        from tidegate.export import ExportKind
+        from tidegate.heap import share_one_heap
+
+        share_one_heap()
         return Engine(
             ledger=self.ledger,
             objects=self.objects,

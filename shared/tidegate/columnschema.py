@@ -7,10 +7,10 @@ by itself. A value that does not fit it is a failed record.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tidegate.formats.parquet import inferred
+from tidegate.immutable import dataclass
 from tidegate.model import Definition
 from tidegate.parquet.columntypes import ColumnType, column_type
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from pynamodb.transactions import TransactWrite
 from tidegate import drift
 from tidegate.definition import OWN_BUCKET
 from tidegate.errors import FatalError, RetriableError
+from tidegate.immutable import dataclass
 from tidegate.instants import rfc3339
 from tidegate.manifest import counts
 from tidegate.model import Failure, JSONObject, Operation, Outcome, Pair, Progress, State

@@ -8,12 +8,12 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import Any, BinaryIO, Final, TypeAlias, cast
 
 from tidegate.errors import FatalError
+from tidegate.immutable import dataclass
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 

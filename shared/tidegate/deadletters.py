@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tidegate import schedule
 from tidegate.errors import RejectedError, TidegateError
+from tidegate.immutable import dataclass
 from tidegate.instants import from_millis
 from tidegate.json_text import LIMIT_BYTES, readable_fields
 from tidegate.queues import BATCH, translated_sqs

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 
@@ -17,6 +17,7 @@ from tidegate import ulid
 from tidegate.definition import DEFAULTS, destinations, is_own_bucket
 from tidegate.destinations import Consignment, Destination, Outgoing, Sent, TakesAll
 from tidegate.errors import FatalError, RetriableError, TidegateError
+from tidegate.immutable import dataclass
 from tidegate.instants import rfc3339
 from tidegate.job import Budget
 from tidegate.manifest import counts

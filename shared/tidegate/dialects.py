@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from tidegate.immutable import dataclass
 
 LINE_ENDS: Mapping[str, str] = {"CRLF": "\r\n", "LF": "\n"}
 QUOTINGS = ("minimal", "all", "nonnumeric")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from tidegate.deliver import Deliveries, Places
 from tidegate.drift import Known, drift, learned
 from tidegate.errors import TidegateError
 from tidegate.failed import too_many
+from tidegate.immutable import dataclass
 from tidegate.job import Budget, Claim, PassResult
 from tidegate.layout import directory, memory_key, work_prefix
 from tidegate.links import known_before

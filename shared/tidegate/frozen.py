@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from tidegate.immutable import dataclass
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.job import SILENCE, Task
 from tidegate.model import Failure, JSONObject, Kind, Operation, Outcome, State

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from tidegate.immutable import dataclass
 from tidegate.model import Failure, JSONObject, Operation, Pair, Progress, State, Window
 from tidegate.store.pairs import Lease
 

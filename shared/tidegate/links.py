@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tidegate.dialects import Dialect
 from tidegate.drift import Known, known_of
 from tidegate.errors import FatalError
+from tidegate.immutable import dataclass
 from tidegate.instants import parse_rfc3339
 from tidegate.model import Window
 from tidegate.store.objects import Objects

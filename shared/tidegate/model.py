@@ -7,12 +7,13 @@ keep their digits because nothing ever turns them into numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 from tidegate.dialects import RFC_4180, Dialect
+from tidegate.immutable import dataclass
 
 DEFAULT_EXPORT = "default"
 NO_TAG = "(no tag)"

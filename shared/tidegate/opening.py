@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from tidegate.columnschema import PARQUET
@@ -13,6 +13,7 @@ from tidegate.definition import from_document
 from tidegate.facts import bound
 from tidegate.failed import keys_of
 from tidegate.identity import Identity, key_names
+from tidegate.immutable import dataclass
 from tidegate.layout import LIST_NAME, directory, fenced_prefix
 from tidegate.links import Link, read_link
 from tidegate.lookback import Lookback

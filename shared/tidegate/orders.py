@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
 from tidegate.errors import RejectedError
+from tidegate.immutable import dataclass
 from tidegate.model import DEFAULT_EXPORT, ExportType, Operation, Request
 from tidegate.redrive import LONGEST_TAG, tag_of_redrive
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tidegate.immutable import dataclass
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.model import ObjectRef
 

@@ -202,7 +202,7 @@ class TableWriter:
     def _settle(self, part: OpenPart) -> None:
         """Fixes the part's columns and writes the records that have waited for them."""
         part.waiting.fold(as_needed=True)
-        waiting = part.waiting.drain_lines(self._plan.pieces)
+        waiting = part.waiting.drain(self._plan.pieces)
         if self._untyped(part):
             known = list(waiting)
             self._find_types(part, b"".join(known))

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from tidegate.immutable import dataclass
 from tidegate.model import AttributeValue
 
 _INDEXED = re.compile(r"(?P<name>.+?)(?P<indices>(?:\[[0-9]{1,6}\])+)", re.DOTALL)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Protocol, Self
 
 from tidegate.compression import Compression, compression_of
+from tidegate.immutable import dataclass
 from tidegate.model import JSON, JSONObject, Part, Piece
 
 MEMBER_BYTES = 1 << 20
@@ -21,7 +21,9 @@ MEMBER_BYTES = 1 << 20
 PIECE_BYTES = 8 << 20
 """A piece is cut at the first member's end from here on; S3 wants 5 MiB of each piece of a multipart upload."""
 LINES_BYTES = 1 << 20
-"""How much of a spool of lines is given out at once."""
+"""How much of a spool of lines is given out at once, and its memory with it; lines that came at once stay together."""
+_WORTH_KEEPING = 1 << 20
+"""Memory of a piece from here on is used again for the next; a smaller one is copied."""
 PLAIN = compression_of("none")
 
 
@@ -29,7 +31,10 @@ class PieceStore(Protocol):
     """Where private objects live; the bucket's `work/` in a stack."""
 
     def put(self, key: str, data: bytes | bytearray) -> None:
-        """Stores an object; its key was never used before, unless by an attempt whose outcome got lost."""
+        """Stores an object; its key was never used before, unless by an attempt whose outcome got lost.
+
+        A bytearray's bytes are there for this call only.
+        """
         ...
 
     def get(self, key: str) -> Iterator[bytes]:
@@ -43,6 +48,7 @@ class Pieces:
     def __init__(self, store: PieceStore, prefix: str, *, put_so_far: int) -> None:
         self._store = store
         self._prefix = prefix
+        self._spare = bytearray()
         self.put_so_far = put_so_far
 
     def put(self, data: bytes | bytearray) -> Piece:
@@ -51,6 +57,17 @@ class Pieces:
         piece = Piece(f"{self._prefix}{self.put_so_far:08d}", len(data))
         self._store.put(piece.key, data)
         return piece
+
+    def put_written(self, buffer: bytearray) -> Piece:
+        """Stores the bytes as a new object, and keeps their memory for the next one who needs a buffer."""
+        piece = self.put(buffer)
+        self._spare = buffer
+        return piece
+
+    def buffer(self) -> bytearray:
+        """A buffer to write over, of whatever size: the last one that was stored, if nobody has it yet."""
+        spare, self._spare = self._spare, bytearray()
+        return spare
 
     def read(self, pieces: Iterable[Piece]) -> Iterator[bytes]:
         """The bytes of these objects, one after the other, in chunks."""
@@ -81,41 +98,21 @@ class Spool:
 
     def put_aside(self, pieces: Pieces) -> None:
         """Moves what is in memory into the store; what `take` gives stays the same."""
-        self._aside.append(pieces.put(self._held.getvalue()))
-        self._held = BytesIO()
+        self._aside.append(pieces.put(b"".join(self._emptied())))
 
     def chunks(self, pieces: Pieces) -> Iterator[bytes]:
         """All the bytes, piece by piece; they stay where they are."""
         yield from pieces.read(self._aside)
-        yield self._held.getvalue()
-
-    def drain_lines(self, pieces: Pieces) -> Iterator[bytes]:
-        """All the bytes, whole lines at a time, a mebibyte or so; the spool is empty from the first ones on.
-
-        Every `append` has to have added whole lines.
-        """
-        aside, held = self._aside, self._held.getvalue()
-        self._aside, self._held = [], BytesIO()
-        begun = b""
-        for chunk in pieces.read(aside):
-            whole, end, begun = (begun + chunk).rpartition(b"\n")
-            yield whole + end
-        start = 0
-        while start < len(held):
-            stop = held.rfind(b"\n", start, start + LINES_BYTES) + 1 or held.find(b"\n", start) + 1
-            yield held[start:stop]
-            start = stop
+        yield from self._in_memory()
 
     def take(self, pieces: Pieces) -> bytes:
         """All the bytes; the spool is empty then."""
-        held = self._held.getvalue()
-        data = b"".join((*pieces.read(self._aside), held)) if self._aside else held
-        self._aside, self._held = [], BytesIO()
-        return data
+        aside, self._aside = self._aside, []
+        return b"".join((*pieces.read(aside), *self._emptied()))
 
     def state(self, tails: list[bytes | bytearray]) -> JSON:
         """What a later process needs to go on: JSON here, and the bytes in memory at the end of `tails`."""
-        tails.append(self._held.getvalue())
+        tails.extend(self._in_memory())
         return {"aside": pieces_json(self._aside), "held": self.held}
 
     @classmethod
@@ -128,7 +125,103 @@ class Spool:
 
     def in_memory(self) -> bytes | None:
         """The bytes, where all of them are in memory; None otherwise."""
-        return None if self._aside else self._held.getvalue()
+        return None if self._aside else b"".join(self._in_memory())
+
+    def _in_memory(self) -> list[bytes]:
+        return [self._held.getvalue()]
+
+    def _emptied(self) -> list[bytes]:
+        data, self._held = self._in_memory(), BytesIO()
+        return data
+
+
+class LineSpool(Spool):
+    """A spool of whole lines: each `append` adds some. Draining them gives their memory back bit by bit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._full: list[bytes] = []
+        self._full_size = 0
+
+    @property
+    def held(self) -> int:
+        """How many bytes are in memory."""
+        return self._full_size + super().held
+
+    def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Adds whole lines at the end."""
+        begun = self._held.tell()
+        if begun and begun + len(data) > LINES_BYTES:
+            self._full.append(self._held.getvalue())
+            self._full_size += begun
+            self._held = BytesIO()
+        super().append(data)
+
+    def drain(self, pieces: Pieces) -> Iterator[bytes]:
+        """All the bytes, whole lines at a time, a mebibyte or so; the spool is empty from the first ones on."""
+        aside, self._aside = self._aside, []
+        waiting = [chunk for chunk in reversed(self._emptied()) if chunk]
+        begun = b""
+        for chunk in pieces.read(aside):
+            whole, end, begun = (begun + chunk).rpartition(b"\n")
+            if end:
+                yield whole + end
+        while waiting:
+            yield waiting.pop()
+
+    def _in_memory(self) -> list[bytes]:
+        return [*self._full, *super()._in_memory()]
+
+    def _emptied(self) -> list[bytes]:
+        data = super()._emptied()
+        self._full, self._full_size = [], 0
+        return data
+
+
+class PieceSpool(Spool):
+    """A spool of what will be one piece. It can be written into the memory of the piece before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._buffer = bytearray()
+        self._written = 0
+
+    @property
+    def held(self) -> int:
+        """How many bytes are in memory."""
+        return self._written
+
+    def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Adds bytes at the end."""
+        end = self._written + len(data)
+        if end > len(self._buffer):
+            del self._buffer[self._written :]
+            self._buffer += data
+        else:
+            self._buffer[self._written : end] = data
+        self._written = end
+
+    def use(self, buffer: bytearray) -> None:
+        """Goes on in this buffer, from its start. Nothing may be in memory."""
+        self._buffer = buffer
+
+    def send(self, pieces: Pieces) -> Piece:
+        """Stores all the bytes as one object; the spool is empty then."""
+        if self._aside or self._written < _WORTH_KEEPING:
+            return pieces.put(self.take(pieces))
+        sent, self._buffer = self._buffer, bytearray()
+        del sent[self._written :]
+        self._written = 0
+        return pieces.put_written(sent)
+
+    def _in_memory(self) -> list[bytes]:
+        with memoryview(self._buffer) as whole:
+            return [bytes(whole[: self._written])]
+
+    def _emptied(self) -> list[bytes]:
+        data = self._in_memory()
+        self._buffer, self._written = bytearray(), 0
+        return data
 
 
 class Tails:
@@ -167,7 +260,7 @@ class PartStream:
         self._size = 0
         self._hash = hashlib.sha256()
         self._hash_is_whole = True
-        self.unsent = Spool()
+        self.unsent = PieceSpool()
         self.plain_size = 0
 
     def write(self, data: bytes | memoryview) -> None:
@@ -223,7 +316,7 @@ class PartStream:
         stream._open_member = bytearray(tails.take(state["openMember"]))
         stream._size = state["size"]
         stream._pieces = list(pieces_of(state["pieces"]))
-        stream.unsent = Spool.restored(state["unsent"], tails)
+        stream.unsent = PieceSpool.restored(state["unsent"], tails)
         everything = None if stream._pieces else stream.unsent.in_memory()
         if everything is None:
             stream._hash_is_whole = False
@@ -241,10 +334,12 @@ class PartStream:
         self._size += len(data)
         if self._hash_is_whole:
             self._hash.update(data)
+        if not self.unsent.held:
+            self.unsent.use(self._store.buffer())
         self.unsent.append(data)
 
     def _end_piece(self) -> None:
-        self._pieces.append(self._store.put(self.unsent.take(self._store)))
+        self._pieces.append(self.unsent.send(self._store))
 
 
 def pieces_json(pieces: Iterable[Piece]) -> JSON:

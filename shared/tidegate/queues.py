@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tidegate.awserrors import error_code, translate
 from tidegate.errors import RetriableError
+from tidegate.immutable import dataclass
 from tidegate.job import Task
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tidegate.immutable import dataclass
 from tidegate.model import JSONObject
 from tidegate.seal import Seal
 

@@ -12,12 +12,12 @@ import json
 import shutil
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import Any, Final, TypeAlias
 
 from tidegate.compression import compression_of_key
 from tidegate.dialects import RFC_4180, Dialect
+from tidegate.immutable import dataclass
 from tidegate.parquet.reader import rows as parquet_rows
 
 Cells: TypeAlias = tuple[str | None, ...]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NoReturn
@@ -19,6 +18,7 @@ from tidegate.definition import from_document
 from tidegate.errors import RejectedError
 from tidegate.failed import keys_of
 from tidegate.frozen import REMEMBERED
+from tidegate.immutable import dataclass
 from tidegate.job import Task
 from tidegate.model import JSONObject, Operation, State, Trigger
 from tidegate.orders import (

@@ -13,7 +13,6 @@ import io
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from json.encoder import encode_basestring_ascii as _in_quotes
@@ -22,6 +21,7 @@ from typing import Final, TypeAlias
 from tidegate.compression import compression_of
 from tidegate.errors import FatalError
 from tidegate.formats.wire import cell_text
+from tidegate.immutable import dataclass
 from tidegate.instants import parse_rfc3339, rfc3339, to_millis
 from tidegate.model import JSON, FailedRecord, JSONObject, Part, Record
 from tidegate.pieces import PartStream, Pieces, PieceStore, Spool, Tails

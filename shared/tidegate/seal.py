@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 
 from tidegate.columnschema import PARQUET
@@ -11,6 +10,7 @@ from tidegate.compression import compression_of
 from tidegate.drift import Known
 from tidegate.failed import LIST_MEDIA_TYPE
 from tidegate.formats import format_of
+from tidegate.immutable import dataclass
 from tidegate.instants import parse_rfc3339, rfc3339
 from tidegate.layout import fenced_prefix
 from tidegate.model import JSON, Definition, JSONObject, Part, Piece, Window

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tidegate import formats, sources
+from tidegate import sources
 from tidegate.accept import Acceptance, Origin, current_definition
 from tidegate.autoredrive import Fate, fate_of
 from tidegate.definition import from_document
-from tidegate.definition_schema import validate
 from tidegate.errors import RejectedError
 from tidegate.frozen import operations_of
+from tidegate.immutable import dataclass
 from tidegate.instants import floor_millis, rfc3339
 from tidegate.model import (
     DEFAULT_EXPORT,
@@ -33,7 +32,6 @@ from tidegate.model import (
 from tidegate.queues import DeadLetters
 from tidegate.recipients import refusal
 from tidegate.request import parse, request_id_of, tag_of
-from tidegate.source_listing import fitted
 from tidegate.sources import Finding, Inspectable, Source
 from tidegate.store.ledger import Ledger
 from tidegate.ulid import derived
@@ -169,6 +167,11 @@ class Service:
         Sources, their options, and formats are those of this process: its sources folder and what was registered.
         Idempotent: the same document again makes no new version.
         """
+        # Acceptance takes definitions as they are stored: a function need not know what they may say.
+        from tidegate import formats  # noqa: PLC0415
+        from tidegate.definition_schema import validate  # noqa: PLC0415
+        from tidegate.source_listing import fitted  # noqa: PLC0415
+
         checked = validate(document, source_types=sources.names(), format_types=formats.names())
         checked = {**checked, "source": fitted(checked["source"])}
         self._check_mail(checked["destinations"])

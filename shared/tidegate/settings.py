@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from tidegate.errors import UsageError
+from tidegate.immutable import dataclass
 
 
 @dataclass(frozen=True, slots=True)

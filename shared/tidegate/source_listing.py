@@ -6,10 +6,10 @@ A source that cannot be used is told of as well, with the reason, and does not h
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 from tidegate.errors import FatalError, RejectedError, TidegateError
+from tidegate.immutable import dataclass
 from tidegate.model import JSONObject
 from tidegate.source_options import check_options, options_schema
 from tidegate.source_schema import DynamoDBSource

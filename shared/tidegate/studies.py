@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from tidegate.errors import RejectedError, TidegateError
+from tidegate.immutable import dataclass
 from tidegate.instants import rfc3339
 from tidegate.message import study_id as checked_study_id
 from tidegate.model import DEFAULT_EXPORT, Pair

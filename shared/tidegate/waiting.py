@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from tidegate.formats import Column
 from tidegate.model import JSON, Record
 from tidegate.packing import packed
-from tidegate.pieces import Pieces, Spool
+from tidegate.pieces import LineSpool, Pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Ahead:
         return [Record(key, None, values) for key, values in marshal.loads(self._held)]  # noqa: S302
 
 
-class Waiting(Spool):
+class Waiting(LineSpool):
     """The records of a part that wait, in their order: first those that are lines, then those with rows.
 
     The part's columns are the attributes of its first `most_records` records, or of as many as make `most_bytes` of

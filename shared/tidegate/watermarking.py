@@ -6,11 +6,11 @@ export repeat records, or skip some for good, so it needs a reason and is writte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from tidegate import commit
 from tidegate.errors import RejectedError
+from tidegate.immutable import dataclass
 from tidegate.instants import floor_millis, rfc3339
 from tidegate.model import DEFAULT_EXPORT, Pair, State, Window
 from tidegate.store.ledger import Ledger

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from tidegate.columns import ColumnOrder, type_of
@@ -17,6 +16,7 @@ from tidegate.columnschema import ColumnSchema
 from tidegate.errors import FatalError
 from tidegate.failed import FailedList, FailedRecords, check_cap, finished
 from tidegate.formats import format_of
+from tidegate.immutable import dataclass
 from tidegate.model import JSON, Definition, FailedRecord, JSONObject, Part, Record
 from tidegate.openpart import Plan
 from tidegate.parts import TableWriter

@@ -19,6 +19,7 @@ from typing import BinaryIO
 from benchmarks.measure import INDEX, REGION, TABLE, Task, measured
 from tidegate.bootstrap import AWSClients, clients
 from tidegate.definition import from_document
+from tidegate.heap import share_one_heap
 from tidegate.instants import from_millis
 from tidegate.lookback import Lookback
 from tidegate.model import JSON, Definition, Page, Part, Window
@@ -73,6 +74,7 @@ class Nowhere:
 
 def export(task: Task) -> str:
     """Export one study into the file `task.output`, or under that name into S3 where the option `sink` is `s3`."""
+    share_one_heap()
     made, native = _clients(task.endpoint), _native(task)
     if task.options.get("sink") == "s3":
         objects = Objects(made.s3, BUCKET)

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import tracemalloc
 import zlib
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.compression import compression_of
-from tidegate.pieces import MEMBER_BYTES, PIECE_BYTES, PartStream, Pieces, Spool, Tails
+from tidegate.pieces import LINES_BYTES, MEMBER_BYTES, PIECE_BYTES, LineSpool, PartStream, Pieces, Spool, Tails
 from unit.part_samples import MemoryStore
 
 
@@ -48,6 +49,7 @@ def test_bytes_depend_on_the_content_only(data: bytes, cuts: list[tuple[int, boo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tidegate.pieces.MEMBER_BYTES", 32)
         patch.setattr("tidegate.pieces.PIECE_BYTES", 64)
+        patch.setattr("tidegate.pieces._WORTH_KEEPING", 40)
         whole_store = MemoryStore()
         whole = stream(whole_store, compression)
         whole.write(data)
@@ -128,22 +130,64 @@ def test_a_spool_gives_back_what_went_in_whatever_was_put_aside(steps: list[tupl
     assert spool.take(pieces) == b""
 
 
-@given(st.lists(st.tuples(st.binary(max_size=9), st.booleans())), st.integers(1, 12), st.integers(1, 12))
-def test_a_spool_of_lines_gives_back_whole_lines(steps: list[tuple[bytes, bool]], size: int, chunk: int) -> None:
-    pieces = Pieces(MemoryStore(chunk), "p/", put_so_far=0)
-    spool = Spool()
+@given(st.lists(st.tuples(st.binary(max_size=9), st.sampled_from(["", "aside", "moved"]))), st.integers(1, 12))
+def test_a_spool_of_lines_gives_back_whole_lines(steps: list[tuple[bytes, str]], size: int) -> None:
+    pieces = Pieces(MemoryStore(size), "p/", put_so_far=0)
+    spool = LineSpool()
     expected = b""
-    for data, aside in steps:
-        spool.append(data + b"\n")
-        expected += data + b"\n"
-        if aside:
-            spool.put_aside(pieces)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tidegate.pieces.LINES_BYTES", size)
-        drained = list(spool.drain_lines(pieces))
+        for data, then in steps:
+            spool.append(data + b"\n")
+            expected += data + b"\n"
+            if then == "aside":
+                spool.put_aside(pieces)
+            if then == "moved":
+                tails: list[bytes | bytearray] = []
+                spool = LineSpool.restored(spool.state(tails), Tails(memoryview(b"".join(tails))))
+            assert spool.size == len(expected)
+        assert b"".join(spool.chunks(pieces)) == expected
+        drained = list(spool.drain(pieces))
     assert b"".join(drained) == expected
-    assert all(lines.endswith(b"\n") for lines in drained if lines)
-    assert spool.size == 0
+    assert all(lines.endswith(b"\n") for lines in drained)
+    assert spool.size == spool.held == 0
+
+
+def test_a_piece_is_written_into_the_memory_of_the_one_before_it() -> None:
+    store = MemoryStore()
+    pieces = Pieces(store, "p/", put_so_far=0)
+    part, other = PartStream(pieces), PartStream(pieces)
+    part.write(b"a" * PIECE_BYTES)
+    kept = sum(map(len, store.objects.values()))
+    tracemalloc.start()
+    try:
+        other.write(b"b" * (PIECE_BYTES - 1))
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert kept == PIECE_BYTES
+    assert held < PIECE_BYTES >> 2
+    part.write(b"cd")
+    other.unsent.put_aside(pieces)
+    assert joined(store, part) == b"a" * PIECE_BYTES + b"cd"
+    assert joined(store, other) == b"b" * (PIECE_BYTES - 1)
+
+
+def test_lines_give_their_memory_back_while_they_are_drained() -> None:
+    spool = LineSpool()
+    tracemalloc.start()
+    try:
+        for _ in range(16):
+            spool.append(b"x" * ((LINES_BYTES >> 1) - 1) + b"\n")
+        full = tracemalloc.get_traced_memory()[0]
+        draining = spool.drain(Pieces(MemoryStore(), "p/", put_so_far=0))
+        left = [tracemalloc.get_traced_memory()[0] for _ in draining]
+    finally:
+        tracemalloc.stop()
+    assert full >= 8 * LINES_BYTES
+    assert len(left) == 8
+    assert left[4] < full - 3 * LINES_BYTES
+    assert left[7] < full - 6 * LINES_BYTES
 
 
 def test_a_checkpoint_in_which_plain_bytes_wait_for_their_member_is_understood() -> None:

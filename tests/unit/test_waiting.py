@@ -52,7 +52,7 @@ def test_only_records_up_to_the_last_new_attribute_become_lines_and_the_others_k
     for batch in batches:
         made.add_ahead(ahead(batch, made.seen))
     made.fold(as_needed=True)
-    lines = b"".join(made.drain_lines(Pieces(MemoryStore(), "", put_so_far=0)))
+    lines = b"".join(made.drain(Pieces(MemoryStore(), "", put_so_far=0)))
     assert lines == b"".join(packed(one) for batch in batches[:3] for one in batch)
     left = made.take_ahead()
     assert [one.records() for one in left] == [[Record(b.key, None, b.values) for b in batch] for batch in batches[3:]]
@@ -72,7 +72,7 @@ def test_a_state_has_all_that_waits_as_lines_in_order(*, aside: bool) -> None:
     made.add(records[3])
     state = made.state(tails)
     restored = Waiting.restored(state, Tails(memoryview(b"".join(tails))))
-    assert b"".join(restored.drain_lines(pieces)) == b"".join(map(packed, records))
+    assert b"".join(restored.drain(pieces)) == b"".join(map(packed, records))
 
 
 def test_values_that_no_line_can_hold_are_not_taken_with_rows() -> None:

@@ -14,7 +14,6 @@ from tidegate.destinations.destination import (
     TakesAll,
     Tools,
 )
-from tidegate.destinations.s3 import S3Destination
 from tidegate.errors import FatalError
 from tidegate.model import JSONObject
 
@@ -34,6 +33,12 @@ __all__ = [
 Factory = Callable[[JSONObject, Tools], Destination]
 
 
+def _s3(document: JSONObject, tools: Tools) -> Destination:
+    from tidegate.destinations.s3 import S3Destination  # noqa: PLC0415  # most exports have the stack's bucket alone
+
+    return S3Destination(document, tools)
+
+
 def _sftp(document: JSONObject, tools: Tools) -> Destination:
     from tidegate.destinations.sftp import SFTPDestination  # noqa: PLC0415  # brings paramiko, a third of a second
 
@@ -46,7 +51,7 @@ def _mail(document: JSONObject, tools: Tools) -> Destination:
     return MailDestination(document, tools)
 
 
-_FACTORIES: dict[str, Factory] = {"S3": S3Destination, "SFTP": _sftp, "EMAIL": _mail}
+_FACTORIES: dict[str, Factory] = {"S3": _s3, "SFTP": _sftp, "EMAIL": _mail}
 
 
 def register(name: str, factory: Factory) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any, Protocol, runtime_checkable
 
+from tidegate.immutable import dataclass
 from tidegate.model import NO_TAG, Finding, JSONObject, Window
 
 

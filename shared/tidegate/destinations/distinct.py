@@ -10,11 +10,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from tidegate import dates
 from tidegate.destinations.destination import Outgoing
+from tidegate.immutable import dataclass
 from tidegate.naming import SAMPLE, filled, tokens
 
 MANIFEST = "manifest.json"

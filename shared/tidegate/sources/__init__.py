@@ -1,6 +1,7 @@
 """Where records come from: the protocol, and the registry that finds a source by the `type` of a definition.
 
-A module in the sources folder, or of an installed package, needs no registration (`own/`).
+A module in the sources folder, or of an installed package, needs no registration (`own/`). What an export does not read
+from is not imported either.
 """
 
 from __future__ import annotations
@@ -12,9 +13,6 @@ from tidegate.errors import FatalError
 from tidegate.model import Definition, Finding
 from tidegate.sources.dynamodb import DynamoDBSource
 from tidegate.sources.dynamodb.times import time_type_of
-from tidegate.sources.own.catalogue import place_of, places
-from tidegate.sources.own.source import OwnSource
-from tidegate.sources.sample import SampleSource
 from tidegate.sources.source import Ask, Clients, Inspectable, Key, KeyLookup, Names, Source, TimeOrdered
 
 __all__ = [
@@ -37,10 +35,18 @@ __all__ = [
 
 Factory: TypeAlias = Callable[[Definition, Clients], Source]
 
-_FACTORIES: dict[str, Factory] = {
-    "dynamodb": lambda definition, clients: DynamoDBSource(clients.dynamodb, definition),
-    "sample": lambda definition, _clients: SampleSource(definition),
-}
+
+def _dynamodb(definition: Definition, clients: Clients) -> Source:
+    return DynamoDBSource(clients.dynamodb, definition)
+
+
+def _sample(definition: Definition, _: Clients) -> Source:
+    from tidegate.sources.sample import SampleSource  # noqa: PLC0415
+
+    return SampleSource(definition)
+
+
+_FACTORIES: dict[str, Factory] = {"dynamodb": _dynamodb, "sample": _sample}
 
 
 def register(name: str, factory: Factory) -> None:
@@ -51,6 +57,8 @@ def register(name: str, factory: Factory) -> None:
 
 def names() -> tuple[str, ...]:
     """The types that definitions can name, sorted. No source of one's own is imported."""
+    from tidegate.sources.own.catalogue import places  # noqa: PLC0415
+
     return tuple(sorted({*_FACTORIES, *(place.name for place in places())}))
 
 
@@ -59,6 +67,9 @@ def source_of(definition: Definition, clients: Clients) -> Source:
     factory = _FACTORIES.get(definition.source.type)
     if factory is not None:
         return factory(definition, clients)
+    from tidegate.sources.own.catalogue import place_of  # noqa: PLC0415
+    from tidegate.sources.own.source import OwnSource  # noqa: PLC0415
+
     place = place_of(definition.source.type)
     if place is None:
         raise FatalError(

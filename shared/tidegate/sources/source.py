@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
+from tidegate.immutable import dataclass
 from tidegate.model import JSON, Finding, Page, Window
 from tidegate.transcoding import Transcoding
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from pynamodb.connection import Connection
 from pynamodb.transactions import TransactWrite
 
 from tidegate.errors import LostLeaseError
+from tidegate.immutable import dataclass
 from tidegate.instants import rfc3339
 from tidegate.model import Failure, JSONObject, Operation, Progress, State, Window
 from tidegate.settings import Settings

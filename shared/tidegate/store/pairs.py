@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from tidegate.errors import LostLeaseError
+from tidegate.immutable import dataclass
 from tidegate.model import JSONObject, Pair
 from tidegate.store.binding import InstantAttribute, MillisAttribute, conditional, translated
 

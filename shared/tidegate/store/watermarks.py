@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,6 +14,7 @@ from pynamodb.models import Model
 from pynamodb.transactions import TransactWrite
 
 from tidegate.errors import FatalError
+from tidegate.immutable import dataclass
 from tidegate.instants import rfc3339
 from tidegate.model import DEFAULT_EXPORT, Pair
 from tidegate.store.binding import MillisAttribute, conditional, translated
