@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,12 +16,13 @@ from tidegate.formats.parquet import ParquetFormat
 from tidegate.model import JSON, ColumnSpec, Definition, JSONObject
 from tidegate.native import columns as native_columns
 from tidegate.native import writes_type
+from tidegate.packing import unpacked
 from tidegate.parquet.columntypes import column_type
 from tidegate.parquet.pagecompression import Codec, codec_of
 from tidegate.parquet.rowgroup import Transpose, texts, transposed
 from tidegate.paths import is_plain
 from tidegate.pieces import PLAIN, PartStream, Pieces, Spool, Tails
-from tidegate.transcoding import FORMATS, ItemSpec, Refusal, RowSpec, Transcoding
+from tidegate.transcoding import FORMATS, ItemSpec, Refusal, Rows, RowSpec, Transcoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,14 @@ class Plan:
         types = [column_type("text")] * len(names)
         _, columns, _ = self._transpose(rows.data, 0, len(rows.data), types, rows.count)
         return [(kinds, partial(texts, values)) for kinds, values in zip(rows.kinds, columns, strict=True)]
+
+    def attributes(self, lines: bytes) -> Collection[str]:
+        """Those that occur in these packed records."""
+        if self.transcoding is not None:
+            found = self.transcoding.transcoder(self.items, None).lines(lines)
+            if isinstance(found, Rows):
+                return found.seen
+        return {name for record in unpacked(lines) for name in record.values}
 
     def row_spec(self, names: tuple[str, ...], types: tuple[str, ...] = ()) -> RowSpec | None:
         """What the transcoder is to make of records in a part of these columns; None where only objects will do."""

@@ -22,6 +22,7 @@ from tidegate.openpart import OpenPart, Plan
 from tidegate.packing import packed, unpacked
 from tidegate.partnames import part_key
 from tidegate.pieces import Spool, Tails, part_json, part_of
+from tidegate.tablelines import RawTable
 from tidegate.transcoding import RawPage, Refusal, Rows
 
 DISCOVERY_RECORDS = 10_000
@@ -58,8 +59,8 @@ class TableWriter:
             else:
                 start = self._emit(part, part.names, records, start)
 
-    def write_raw(self, page: RawPage) -> None:
-        """Adds a page's records in their order, as `write` does, without making objects of them where possible."""
+    def write_raw(self, page: RawPage | RawTable) -> None:
+        """Adds a page's records, or this table's of it, as `write` does, where possible without making objects."""
         start = 0
         while start < len(page):
             part = self._part or self._begin()
@@ -200,28 +201,28 @@ class TableWriter:
         taken = self._take(part, rows, 0)
         return taken if taken < rows.count else None
 
-    def _pack(self, part: OpenPart, page: RawPage, start: int) -> int | None:
+    def _pack(self, part: OpenPart, page: RawPage | RawTable, start: int) -> int | None:
         """As `_discover`, for a page's records from `start` on; how many now wait, None where it needs objects."""
-        lines = page.rows(None)
+        lines = page.packed()
         if isinstance(lines, Refusal):
             return None
         most_records, most_bytes = self._discovery
         before = lines.ends[start - 1] if start else 0
         enough = bisect_left(lines.ends, before + most_bytes - part.waiting.size, lo=start) + 1
-        stop = min(lines.count, enough, start + most_records - part.waiting_records)
+        stop = min(len(page), enough, start + most_records - part.waiting_records)
         packed_lines = memoryview(lines.data)[before : lines.ends[stop - 1]]
         part.waiting.append(packed_lines)
         part.waiting_records += stop - start
-        if (start, stop) == (0, lines.count):
+        if isinstance(lines, Rows) and (start, stop) == (0, lines.count):
             part.seen.update(lines.seen)
-        elif not lines.seen <= part.seen:  # those of the page that are new may all be in other records of it
-            for line in bytes(packed_lines).splitlines():
-                part.seen.update(*(record.values for record in unpacked(line)))
+        elif not (isinstance(lines, Rows) and lines.seen <= part.seen):
+            # Those of the page that are new may all be in other records of it.
+            part.seen.update(self._plan.attributes(bytes(packed_lines)))
         if part.waiting_records >= most_records or part.waiting.size >= most_bytes:
             self.write(self._settle(part))
         return stop - start
 
-    def _transcode(self, part: OpenPart, page: RawPage, start: int) -> int | None:
+    def _transcode(self, part: OpenPart, page: RawPage | RawTable, start: int) -> int | None:
         """As `_emit`, for a page's records from `start` on; how many were written, None where it needs objects."""
         if part.target is None:
             return None
@@ -324,10 +325,11 @@ class TableWriter:
         return len(rows)
 
     def _aim(self, part: OpenPart) -> None:
-        """Says what rows the part's columns call for, also to the source that reads ahead."""
+        """Says what rows the part's columns call for, where there is one table also to the source that reads ahead."""
         if self._plan.transcoding is not None and part.names is not None:
             part.target = self._plan.row_spec(part.names, part.types)
-            self._plan.transcoding.target = part.target
+            if not self._plan.definition.table_by:
+                self._plan.transcoding.target = part.target
 
     def _to_stream(self, part: OpenPart, data: bytes | memoryview) -> None:
         part.stream.write(data)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from tidegate.native import FORMATS, ItemSpec, RowSpec
+from tidegate.native import FORMATS, ByTable, ItemSpec, RowSpec
 
 Item = dict[str, dict[str, Any]]
 NAMES = ("id", "sort", "at", "a", "b", "B", "BS", "S", "M", "=n", "x.y", "é", "comma,name", "a_name_longer_than_eight")
@@ -64,11 +64,11 @@ class PageMaker:
         shown = None if choose.random() < 0.6 else frozenset(choose.sample(NAMES, choose.randrange(len(NAMES))))
         return ItemSpec(key, "at", choose.choice(("epochMillis", "epochSeconds", "iso8601")), shown)
 
-    def row_spec(self) -> RowSpec | None:
-        """Some columns, a few under other names or twice; None for pack mode."""
+    def target(self) -> RowSpec | ByTable | None:
+        """Some columns, a few under other names or twice; or packed lines, each table's apart or not (None)."""
         choose = self._random
-        if choose.random() < 0.25:
-            return None
+        if choose.random() < 0.3:
+            return None if choose.random() < 0.5 else ByTable(tuple(choose.sample(NAMES, choose.choice((1, 1, 2)))))
         attributes = choose.sample(NAMES, choose.randrange(1, len(NAMES) + 1))
         columns = [(name if choose.random() < 0.7 else f'{name}"\n{at}', name) for at, name in enumerate(attributes)]
         if choose.random() < 0.2:

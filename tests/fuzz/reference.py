@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 from tidegate.definition import from_document
@@ -13,13 +14,14 @@ from tidegate.formats import MISSING, Column, format_of
 from tidegate.formats.parquet import ParquetFormat
 from tidegate.formats.wire import base64_text
 from tidegate.model import AttributeValue, FormatSpec, Record
-from tidegate.native import ItemSpec, Rows, RowSpec
+from tidegate.native import ByTable, ItemSpec, Rows, RowSpec
 from tidegate.packing import packed, unpacked
 from tidegate.parquet.columntypes import column_type
 from tidegate.sources.dynamodb.answers import answer_of
 from tidegate.sources.dynamodb.schema import Plan, Schema
 from tidegate.sources.dynamodb.sieve import Sieve
 from tidegate.sources.dynamodb.times import time_type_of
+from tidegate.tables import table_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Result:
     last_key: Mapping[str, Any] | None
     items: int
     identities: list[tuple[str, ...]]
+    tables: list[int]
+    by_table: list[tuple[str, bytes, list[int]]]
 
     @classmethod
     def of(cls, rows: Rows) -> Result:
@@ -49,6 +53,8 @@ class Result:
             rows.last_key,
             rows.items,
             rows.identities(0),
+            list(rows.tables),
+            [(one.table, bytes(one.data), list(one.ends)) for one in rows.by_table],
         )
 
 
@@ -62,7 +68,7 @@ class NotPlainError(Exception):
     """The Python path does something special with the page: it raises, or lists a record as failed."""
 
 
-def page_result(body: bytes, items: ItemSpec, rows: RowSpec | None, low: int, high: int) -> Result:
+def page_result(body: bytes, items: ItemSpec, target: RowSpec | ByTable | None, low: int, high: int) -> Result:
     """What `Transcoder.page` has to return. Raises NotPlainError where it has to refuse."""
     sieve = _sieve(items)
     try:
@@ -79,37 +85,57 @@ def page_result(body: bytes, items: ItemSpec, rows: RowSpec | None, low: int, hi
         raise NotPlainError
     first = timed[0][0] if timed else None
     times = [record.time_millis for record in records if record.time_millis is not None]
-    return _result(records, rows, times, first, answer.get("LastEvaluatedKey"), len(listed))
+    return _result(records, target, times, first, answer.get("LastEvaluatedKey"), len(listed))
 
 
-def lines_result(lines: bytes, rows: RowSpec) -> Result:
+def lines_result(lines: bytes, rows: RowSpec | None) -> Result:
     """What `Transcoder.lines` has to return. Raises NotPlainError where it has to refuse."""
     try:
         records = unpacked(lines)
+        result = _result(records, rows, [], None, None, len(records))
     except _RAISED as error:
         raise NotPlainError from error
-    return _result(records, rows, [], None, None, len(records))
+    return result if rows is not None else replace(result, data=b"", ends=[0] * len(records))
 
 
 def _result(
     records: list[Record],
-    rows: RowSpec | None,
+    target: RowSpec | ByTable | None,
     times: list[int],
     first: int | None,
     last_key: Mapping[str, Any] | None,
     items: int,
 ) -> Result:
+    rows = target if isinstance(target, RowSpec) else None
     try:
         written, separator, kinds = _written(records, rows)
     except _RAISED as error:
         raise NotPlainError from error
-    ends, at = [], 0
-    for number, row in enumerate(written):
-        at += len(row) + (len(separator) if number else 0)
-        ends.append(at)
+    data, ends = separator.join(written), _ends(written, len(separator))
     seen = frozenset(name for record in records for name in record.values) if rows is None else frozenset()
     identities = [record.key for record in records]
-    return Result(separator.join(written), ends, times, kinds, seen, first, last_key, items, identities)
+    tables, by_table = _by_table(records, written, target) if isinstance(target, ByTable) else ([], [])
+    if by_table:
+        data = b"".join(lines for _, lines, _ in by_table)
+        ends = [end for _, _, each in by_table for end in each]
+    return Result(data, ends, times, kinds, seen, first, last_key, items, identities, tables, by_table)
+
+
+def _by_table(
+    records: list[Record], written: list[bytes], target: ByTable
+) -> tuple[list[int], list[tuple[str, bytes, list[int]]]]:
+    definition = from_document({"source": {"type": "dynamodb", "table": "Records"}, "tableBy": target.attributes}, 1)
+    lines: dict[str, list[bytes]] = {}
+    for record, line in zip(records, written, strict=True):
+        lines.setdefault(table_of(record, definition), []).append(line)
+    numbers = {table: number for number, table in enumerate(lines)}
+    tables = [numbers[table_of(record, definition)] for record in records]
+    return tables, [(table, b"".join(each), _ends(each, 0)) for table, each in lines.items()]
+
+
+def _ends(written: list[bytes], separator: int) -> list[int]:
+    """Where each ends."""
+    return [end + number * separator for number, end in enumerate(accumulate(map(len, written)))]
 
 
 def _written(records: list[Record], rows: RowSpec | None) -> tuple[list[bytes], bytes, list[frozenset[str]]]:

@@ -1,6 +1,7 @@
 """Pages of bytes: what is written from them is what is written from their records."""
 
 from collections.abc import Sequence
+from operator import or_
 from typing import Any
 
 import pytest
@@ -40,7 +41,7 @@ def as_bytes(
     documents(),
     record_lists(),
     st.lists(st.tuples(st.integers(0, 25), st.booleans()), max_size=6),
-    st.sampled_from([None, None, ["id", {"from": "t", "as": "u"}], ["id", {"from": "a.b", "as": "c"}, "t"]]),
+    st.sampled_from([None, None, ["id", {"from": "t", "as": "renamed"}], ["id", {"from": "a.b", "as": "inside"}, "t"]]),
 )
 def test_pages_of_bytes_give_the_same_parts_as_records(
     document: dict[str, Any], records: list[Record], cuts: list[tuple[int, bool]], columns: list[Any] | None
@@ -53,6 +54,70 @@ def test_pages_of_bytes_give_the_same_parts_as_records(
         expected = in_one_go(chosen, records, by_records)
         found = as_bytes(chosen, records, by_bytes, cuts)
     assert_the_same((expected, by_records), (found, by_bytes))
+
+
+TABLES: list[dict[str, Any]] = [
+    {"t": {"S": "a"}, "u": {"S": "b~c"}},
+    {"t": {"S": "a~b"}, "u": {"S": "c"}},
+    {"t": {"S": 'qu"o\n\u00e9\U0001f600'}, "u": {"N": "1.50"}},
+    {"t": {"S": "_none"}},
+    {"t": {"S": ""}, "u": {"S": "x"}},
+    {"t": {"B": b"a"}, "u": {"S": "x"}},
+    {"t": {"N": "7"}, "u": {"S": "7"}},
+    {"u": {"SS": ["a"]}},
+    {},
+]
+
+
+@settings(max_examples=100)
+@given(
+    documents(),
+    st.lists(st.builds(or_, st.sampled_from(TABLES), st.sampled_from([{}, {}, {"a": {"S": "x,"}}, {"b": {"N": "1"}}]))),
+    st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=6),
+)
+def test_pages_of_bytes_are_split_into_the_tables_of_their_records(
+    document: dict[str, Any], values: list[dict[str, Any]], cuts: list[tuple[int, bool]]
+) -> None:
+    records = [plain_record(number, **one) for number, one in enumerate(values)]
+    chosen = definition(**{**document, "tableBy": ["t", "u"]})
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**SMALL, "tidegate.write.MAX_OPEN_TABLES": 3}.items():
+            patch.setattr(name, value)
+        by_records, by_bytes = MemoryStore(), MemoryStore()
+        expected = in_one_go(chosen, records, by_records)
+        found = as_bytes(chosen, records, by_bytes, cuts)
+    assert_the_same((expected, by_records), (found, by_bytes))
+
+
+@pytest.mark.parametrize("format_type", ["CSV", "JSON", "Parquet"])
+@pytest.mark.parametrize("columns", [None, ["id", "note"]])
+def test_records_of_many_tables_never_become_objects(format_type: str, columns: list[str] | None) -> None:
+    records = [
+        plain_record(n, kind={"S": f"k{n % 50}"}, note={"S": f"n, {n}"}, **{f"of{n % 50}": {"N": str(n)}})
+        for n in range(6000)
+    ]
+    form = {"type": format_type, "compression": "none"}
+    chosen = definition(format=form, tableBy=["kind"], columns=columns, maxRecordsPerPart=70)
+    shared, store = Transcoding(PageCounts()), MemoryStore()
+    writer = PartWriter(chosen, "exports/x/", "work/0/", store, ("id",), None, shared)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("tidegate.transcoding.RawPage.__iter__", "tidegate.tablelines.unpacked"):
+            patch.setattr(name, lambda _: pytest.fail("a record became an object"))
+        for start in range(0, 6000, 1300):
+            page = raw(shared, records[start : start + 1300])
+            assert isinstance(page, RawPage)
+            writer.add(page)
+    expected = in_one_go(chosen, records, other := MemoryStore())
+    assert_the_same((expected, other), (writer.finish(), store))
+
+
+def test_a_page_on_which_a_part_ends_for_want_of_room_for_tables_is_written_from_its_records() -> None:
+    records = [plain_record(n, kind={"S": f"k{n % 60}"}) for n in range(300)]
+    chosen = definition(format={"type": "CSV", "compression": "none"}, tableBy=["kind"])
+    expected = in_one_go(chosen, records, by_records := MemoryStore())
+    found = as_bytes(chosen, records, by_bytes := MemoryStore(), [(40, False), (130, True)])
+    assert_the_same((expected, by_records), (found, by_bytes))
+    assert len(found.parts) > 60
 
 
 def test_records_with_the_same_attributes_never_become_objects() -> None:

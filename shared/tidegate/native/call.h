@@ -4,7 +4,7 @@
 
 #include "value.h"
 
-enum { CSV, JSON, PACK, TYPED }; /* modes; JSONL is JSON with other ends */
+enum { CSV, JSON, PACK, TYPED, NAMES }; /* modes; JSONL is JSON with other ends; NAMES writes nothing */
 enum { DONE, UNEXPECTED, OTHER_COLUMN, SHORT_OF_OUT, SHORT_OF_RECORDS, SHORT_OF_NAMES };
 
 /* Bytes of the caller's, followed by SLACK more that may be read. */
@@ -27,18 +27,29 @@ typedef struct {
 typedef struct {
     int64_t mode, guard, unknown_roles;
     int64_t time, notation; /* the time's attribute */
-    int64_t key_count, attribute_count, column_count;
+    int64_t key_count, attribute_count, column_count, table_count;
     const int64_t *key;
     const planned_attribute *attributes;
     const planned_column *columns;
+    const int64_t *table; /* the attributes that name a record's table; in PACK only */
     bytes open, close, separator; /* of records */
     int64_t fixed, growth;        /* a record's longest output: fixed + growth * the size of its item */
 } plan;
+
+/* Of the records of a page more are seldom in different tables than these; then the page is refused. */
+#define MOST_TABLES 256
+
+/* A table's records: how many, and where in the output their lines and the table's name are. */
+typedef struct {
+    int64_t records, at, size, name, name_size;
+} table_lines;
 
 typedef struct {
     uint8_t *out;
     int64_t out_size;
     int64_t *ends, *times, *keys;
+    int64_t *tables;     /* each record's, by its number in `groups`; where the plan has tables */
+    table_lines *groups; /* MOST_TABLES of them, by their first record */
     int64_t records;
     int64_t *kinds; /* one number of bits a column */
     int64_t *names; /* pairs: offset in the input, size; or -1 - number of a planned attribute, 0 */
@@ -46,7 +57,7 @@ typedef struct {
 } room;
 
 typedef struct {
-    int64_t status, count, items, size, first_millis, has_first, last_key, last_key_size, name_count;
+    int64_t status, count, items, size, first_millis, has_first, last_key, last_key_size, name_count, table_count;
 } outcome;
 
 typedef struct {
@@ -55,7 +66,12 @@ typedef struct {
     const room *room;
     outcome *outcome;
     int64_t low, high;
-    uint8_t *out;
+    uint8_t *start, *out; /* where the records are written, and the next one: the output, or memory before it */
+    uint8_t *names, *new_name; /* of the tables met so far, one behind the other, and the next one's place */
     unsigned other; /* OTHER where the item that is being read has an attribute that is no column */
 } call;
+
+static inline int is_in_item(const call *c, const attribute *one) {
+    return one->item == c->work.item;
+}
 #endif

@@ -7,9 +7,12 @@
 
 /* Takes memory, and puts the plan's attributes first, so that their numbers are the plan's. */
 static int prepare(call *c) {
-    size_t size = (size_t)(c->work.end - c->work.begin);
-    if (!take_memory(&c->work, 4 * size + 2 * SLACK) || !c->plan->attribute_count)
+    size_t size = (size_t)(c->work.end - c->work.begin), nested = 4 * size + 2 * SLACK;
+    size_t by_table = c->plan->table_count ? room_for_tables(c) : 0;
+    if (!take_memory(&c->work, nested + by_table) || !c->plan->attribute_count)
         return 0;
+    if (by_table)
+        begin_tables(c, c->work.memory + nested);
     for (int64_t number = 0; number < c->plan->attribute_count; number++) {
         const planned_attribute *one = &c->plan->attributes[number];
         if (add_attribute(&c->work, one->name.at, (size_t)one->name.size, (unsigned)one->roles) == NOWHERE)
@@ -212,7 +215,7 @@ static int whole_page(call *c) {
     } while (*at == ',');
     if (*at != '}' || at + 1 != end || (members & (ITEMS | COUNT)) != (ITEMS | COUNT) || count != c->outcome->items)
         return UNEXPECTED;
-    return DONE;
+    return c->plan->table_count ? put_by_table(c) : DONE;
 }
 
 /* Behind [["key",...], of a line; the key's places go to `keys`. */

@@ -12,6 +12,7 @@ from typing import Final
 from tidegate.native.library import (
     CSV,
     JSON,
+    NAMES,
     NOTATIONS,
     OTHER,
     PACK,
@@ -56,6 +57,16 @@ class RowSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ByTable:
+    """Wanted are no rows, but packed lines, each table's apart: a record's table is named by the texts of `attributes`.
+
+    `tidegate.tables` says how they name it.
+    """
+
+    attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Ends:
     """What stands before and after each record, and between two."""
 
@@ -74,6 +85,7 @@ _FORMATS: Final[Mapping[str, _Ends]] = {
 FORMATS: Final = tuple(_FORMATS)
 """The formats that the library writes."""
 _PACKED: Final = _Ends(PACK, b"", b"", b"")
+_NAMES: Final = _Ends(NAMES, b"", b"", b"")
 _NOT_IN_ANY_PAGE: Final = b"\xff"
 """A name that no UTF-8 text contains, for attributes whose values shall not be found."""
 
@@ -81,8 +93,15 @@ _NOT_IN_ANY_PAGE: Final = b"\xff"
 class PreparedPlan:
     """A plan in memory that C can read, with all that it points to."""
 
-    def __init__(self, items: ItemSpec, rows: RowSpec | None, shown: frozenset[str] | None) -> None:
-        ends = _PACKED if rows is None else _FORMATS[rows.format]
+    def __init__(
+        self,
+        items: ItemSpec,
+        rows: RowSpec | None,
+        shown: frozenset[str] | None,
+        without_rows: _Ends,
+        tables: tuple[str, ...] = (),
+    ) -> None:
+        ends = without_rows if rows is None else _FORMATS[rows.format]
         columns = () if rows is None else rows.columns
         others = rows is None or rows.others
         self._texts: list[bytes] = []
@@ -90,8 +109,9 @@ class PreparedPlan:
         """Numbers of the columns in the order in which a record's bytes have them."""
         self.key_count = len(items.key)
         self.column_count = len(columns)
+        self.has_tables = bool(tables)
         wanted = {attribute for _, attribute in columns}
-        self.names = list(dict.fromkeys((*items.key, items.time, *wanted, *(shown or ()))))
+        self.names = list(dict.fromkeys((*items.key, items.time, *wanted, *tables, *(shown or ()))))
         roles = {name: _roles(name, shown, others=others or name in wanted) for name in self.names}
         at = {name: number for number, name in enumerate(self.names)}
         hidden = len(self.names)
@@ -99,12 +119,8 @@ class PreparedPlan:
         attributes.append(PlannedAttribute(self._text(_NOT_IN_ANY_PAGE), 0))
         before = [b"" if ends.mode != JSON else f",{json_string(name)}:".encode() for name, _ in columns]
         types = [(0, 0, 0) if rows is None or not rows.types else _typed(rows.types[n]) for n in range(len(columns))]
-        written = [
-            PlannedColumn(
-                at[columns[n][1]] if roles[columns[n][1]] & SHOWN else hidden, self._text(before[n]), *types[n]
-            )
-            for n in self.written_order
-        ]
+        shows = {name: at[name] if roles[name] & SHOWN else hidden for name in self.names}
+        written = [PlannedColumn(shows[columns[n][1]], self._text(before[n]), *types[n]) for n in self.written_order]
         most_uses = max(Counter(attribute for _, attribute in columns).values(), default=0)
         self.fixed = 256 + sum(map(len, before)) + 24 * len(columns) + 8 * len(items.key)
         self._plan = Plan(
@@ -116,9 +132,11 @@ class PreparedPlan:
             key_count=len(items.key),
             attribute_count=len(attributes),
             column_count=len(columns),
+            table_count=len(tables),
             key=(ctypes.c_int64 * len(items.key))(*(at[name] for name in items.key)),
             attributes=(PlannedAttribute * len(attributes))(*attributes),
             columns=(PlannedColumn * len(written))(*written),
+            table=(ctypes.c_int64 * len(tables))(*(shows[name] for name in tables)),
             open=self._text(ends.before),
             close=self._text(ends.after),
             separator=self._text(ends.between),
@@ -134,14 +152,19 @@ class PreparedPlan:
         return Text(padded, len(text))
 
 
-def plan_of_pages(items: ItemSpec, rows: RowSpec | None) -> PreparedPlan:
+def plan_of_pages(items: ItemSpec, target: RowSpec | ByTable | None) -> PreparedPlan:
     """For pages: records show what the specification says. Raises UnicodeEncodeError as RowSpec has it."""
-    return PreparedPlan(items, rows, items.shown)
+    if isinstance(target, ByTable):
+        return PreparedPlan(items, None, items.shown, _PACKED, target.attributes)
+    return PreparedPlan(items, target, items.shown, _PACKED)
 
 
-def plan_of_lines(items: ItemSpec, rows: RowSpec) -> PreparedPlan:
-    """For packed records, which hold nothing but what they show. Raises UnicodeEncodeError as RowSpec has it."""
-    return PreparedPlan(items, rows, None)
+def plan_of_lines(items: ItemSpec, target: RowSpec | ByTable | None) -> PreparedPlan:
+    """For packed records, which hold nothing but what they show. Raises UnicodeEncodeError as RowSpec has it.
+
+    Without rows they are only looked at, for the attributes in them.
+    """
+    return PreparedPlan(items, None if isinstance(target, ByTable) else target, None, _NAMES)
 
 
 _TEXT, _BINARY, _BOOLEAN, _SHORT, _LONG, _INSTANT = range(6)

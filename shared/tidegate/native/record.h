@@ -2,11 +2,8 @@
 #ifndef TIDEGATE_RECORD_H
 #define TIDEGATE_RECORD_H
 
+#include "tables.h"
 #include "typed.h"
-
-static inline int is_in_item(const call *c, const attribute *one) {
-    return one->item == c->work.item;
-}
 
 static inline uint8_t *written(uint8_t *out, const bytes *text) {
     return copied(out, text->at, text->at + text->size, text->at + text->size + SLACK);
@@ -133,6 +130,16 @@ static uint8_t *write_wire(call *c, uint8_t *out, const value *given) {
     return out;
 }
 
+/* Writes nothing, but notes which attributes the record shows. */
+static uint8_t *note_names(call *c, uint8_t *out) {
+    work *w = &c->work;
+    for (uint32_t place = 0; place < w->order_count; place++) {
+        attribute *one = &w->attributes[w->order[place]];
+        one->seen |= (one->roles & SHOWN) != 0;
+    }
+    return out;
+}
+
 static uint8_t *write_packed(call *c, uint8_t *out) {
     work *w = &c->work;
     uint8_t separator = '{';
@@ -188,20 +195,24 @@ static int keep(call *c, position item, position behind) {
     if (o->count == c->room->records)
         return SHORT_OF_RECORDS;
     /* Everything below writes at most so much: the one check of the output's bounds. */
-    if (c->room->out_size - (c->out - c->room->out) - 2 * SLACK < p->fixed + p->growth * (behind - item))
+    if (c->room->out_size - (c->out - c->start) - 2 * SLACK < p->fixed + p->growth * (behind - item))
         return SHORT_OF_OUT;
     uint8_t *out = c->out;
     if (o->count)
         out = written(out, &p->separator);
     out = written(out, &p->open);
-    out = p->mode == CSV    ? write_csv(c, out)
-          : p->mode == JSON ? write_object(c, out)
-          : p->mode == PACK ? write_packed(c, out)
-                            : write_typed(c, out);
+    out = p->mode == CSV     ? write_csv(c, out)
+          : p->mode == JSON  ? write_object(c, out)
+          : p->mode == PACK  ? write_packed(c, out)
+          : p->mode == NAMES ? note_names(c, out)
+                             : write_typed(c, out);
     if (!out)
         return UNEXPECTED;
-    c->out = written(out, &p->close);
-    c->room->ends[o->count++] = c->out - c->room->out;
+    out = written(out, &p->close);
+    if (p->table_count && !note_table(c, out - c->out))
+        return UNEXPECTED;
+    c->out = out;
+    c->room->ends[o->count++] = out - c->start;
     return DONE;
 }
 #endif

@@ -146,6 +146,22 @@ static inline uint8_t *json_string(uint8_t *out, const piece *text, int quotes, 
     return out ? quote(out, quotes) : NULL;
 }
 
+/* The text itself, in UTF-8; never longer than what stood in the page. */
+static uint8_t *plain_text(uint8_t *out, const piece *text, position end) {
+    position at = text->start, stop = text->stop;
+    while (at < stop) {
+        position escape = next_escape(at, stop);
+        out = copied(out, at, escape, end);
+        for (at = escape; at < stop && *at == '\\';) {
+            uint32_t character = escaped_character(&at, stop);
+            if (character == LONE_SURROGATE)
+                return NULL;
+            out = utf8(out, character);
+        }
+    }
+    return out;
+}
+
 /* 1 where every escape is a character, 0 where there is half of a surrogate pair. */
 static int is_unicode(const piece *text) {
     position at = text->start, stop = text->stop;
