@@ -10,12 +10,11 @@ from tidegate.columnar import ColumnarStream
 from tidegate.columns import ColumnOrder
 from tidegate.columnschema import ColumnSchema
 from tidegate.compression import Compression, compression_of
-from tidegate.dialects import RFC_4180
 from tidegate.formats import Format
 from tidegate.formats.parquet import ParquetFormat
 from tidegate.model import JSON, ColumnSpec, Definition, JSONObject
 from tidegate.native import columns as native_columns
-from tidegate.native import writes_type
+from tidegate.native import writes_dialect, writes_type
 from tidegate.packing import unpacked
 from tidegate.parquet.columntypes import column_type
 from tidegate.parquet.pagecompression import Codec, codec_of
@@ -109,11 +108,11 @@ class Plan:
         chosen = self.definition.columns
         columns = _attributes(chosen) if chosen else tuple(zip(names, names, strict=True))
         spec = self.definition.format
-        if spec.type not in FORMATS or spec.dialect != RFC_4180:
+        if spec.type not in FORMATS or not writes_dialect(spec.dialect):
             return None
         if columns is None or (chosen and self.definition.unknown_columns != "ignore"):
             return None  # a column that is more than a copy; attributes that are looked at first
-        return RowSpec(spec.type, spec.formula_guard, columns, others=bool(chosen), types=types)
+        return RowSpec(spec.type, spec.formula_guard, columns, others=bool(chosen), types=types, dialect=spec.dialect)
 
 
 def _attributes(columns: Sequence[ColumnSpec]) -> tuple[tuple[str, str], ...] | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from tidegate.dialects import QUOTINGS, Dialect
 from tidegate.native import FORMATS, ByTable, ItemSpec, RowSpec
 
 Item = dict[str, dict[str, Any]]
@@ -75,7 +76,23 @@ class PageMaker:
             columns.append(("again", attributes[0]))
         spec = RowSpec(choose.choice(FORMATS), choose.random() < 0.7, tuple(columns), choose.random() < 0.8)
         types = tuple(self._type(attribute) for _, attribute in columns)
-        return replace(spec, types=types) if spec.format == "Parquet" else spec
+        if spec.format == "Parquet":
+            return replace(spec, types=types)
+        return replace(spec, dialect=self._dialect()) if spec.format == "TSV" else spec
+
+    def _dialect(self) -> Dialect:
+        """Any; the texts that stand for no value may be what values read as."""
+        choose = self._random
+        delimiter = choose.choice("\t\t,;|\\/= [:\x01\x7f")
+        marks = [
+            mark
+            for mark in (None, None, "", "NULL", "x", "0", "true", "[]", "'=1+1", "\\N")
+            if delimiter not in (mark or "")
+        ]
+        return Dialect(
+            delimiter, choose.choice(QUOTINGS), choose.choice(("\r\n", "\n")),
+            null_text=choose.choice(marks), missing_text=choose.choice(marks),
+        )  # fmt: skip
 
     def _type(self, attribute: str) -> str:
         """Mostly one that holds everything: a value that does not fit has its whole page refused."""

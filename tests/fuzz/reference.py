@@ -144,7 +144,7 @@ def _written(records: list[Record], rows: RowSpec | None) -> tuple[list[bytes], 
     attributes = {attribute for _, attribute in rows.columns}
     if not rows.others and any(not record.values.keys() <= attributes for record in records):
         raise NotPlainError
-    made = format_of(FormatSpec(type=rows.format, formula_guard=rows.formula_guard))
+    made = format_of(FormatSpec(type=rows.format, formula_guard=rows.formula_guard, dialect=rows.dialect))
     if rows.format == "Parquet":
         made = ParquetFormat([column_type(text) for text in rows.types or ["text"] * len(rows.columns)])
     columns = [Column.of(name, [r.values.get(attribute, MISSING) for r in records]) for name, attribute in rows.columns]

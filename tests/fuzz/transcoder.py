@@ -23,6 +23,7 @@ from tidegate.parquet.columntypes import column_type
 from tidegate.parquet.rowgroup import transposed
 
 _MUTATIONS_A_PAGE = 9
+_MUTATIONS_OF_LINES = 3
 
 
 def compare(answer: Rows | Refusal, expected: Callable[[], Result]) -> str:
@@ -65,7 +66,7 @@ def fuzz(seed: int, pages: int, native: Library, shown: Callable[[bytes], None])
         packed = Transcoder(spec, None, native=native).page(whole, low, high)
         if isinstance(packed, Rows):
             lines = bytes(packed.data)
-            for body in (lines, mutated(random, lines)):
+            for body in (lines, *(mutated(random, lines) for _ in range(_MUTATIONS_OF_LINES))):
                 shown(body)
                 how = compare(transcoder.lines(body), lambda: lines_result(body, rows))  # noqa: B023
                 counts[f"{kind}lines {'as made' if body is lines else 'mutated'}: {how}"] += 1

@@ -4,7 +4,9 @@
 
 #include "value.h"
 
-enum { CSV, JSON, PACK, TYPED, NAMES }; /* modes; JSONL is JSON with other ends; NAMES writes nothing */
+/* Modes. JSONL is JSON with other ends, DIALECT what is no CSV of RFC 4180; NAMES writes nothing. */
+enum { CSV, JSON, PACK, TYPED, NAMES, DIALECT };
+enum { QUOTES_MINIMAL, QUOTES_ALL, QUOTES_NONNUMERIC };
 enum { DONE, UNEXPECTED, OTHER_COLUMN, SHORT_OF_OUT, SHORT_OF_RECORDS, SHORT_OF_NAMES };
 
 /* Bytes of the caller's, followed by SLACK more that may be read. */
@@ -33,6 +35,8 @@ typedef struct {
     const planned_column *columns;
     const int64_t *table; /* the attributes that name a record's table; in PACK only */
     bytes open, close, separator; /* of records */
+    int64_t delimiter, quoting;   /* in DIALECT, as these two */
+    bytes null_text, missing_text; /* of size -1 where an empty cell stands for it */
     int64_t fixed, growth;        /* a record's longest output: fixed + growth * the size of its item */
 } plan;
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Final
 
 PATH: Final = Path(__file__).with_name("libtranscode.so")
-INTERFACE: Final = 3
+INTERFACE: Final = 4
 """What `tidegate_interface` of a library that fits these structures returns."""
 SLACK: Final = 32
 """Bytes that may be read behind each text of a plan."""
 MOST_TABLES: Final = 256
 
-CSV, JSON, PACK, TYPED, NAMES = range(5)
+CSV, JSON, PACK, TYPED, NAMES, DIALECT = range(6)
 DONE, UNEXPECTED, OTHER_COLUMN, SHORT_OF_OUT, SHORT_OF_RECORDS, SHORT_OF_NAMES = range(6)
 SHOWN, OTHER = 1, 2
 NOTATIONS: Final = {"epochMillis": 0, "epochSeconds": 1, "iso8601": 2}
@@ -55,6 +55,8 @@ class Plan(ctypes.Structure):
         ("columns", ctypes.POINTER(PlannedColumn)),
         ("table", ctypes.POINTER(ctypes.c_int64)),
         *((name, Text) for name in ("open", "close", "separator")),
+        *((name, ctypes.c_int64) for name in ("delimiter", "quoting")),
+        *((name, Text) for name in ("null_text", "missing_text")),
         *((name, ctypes.c_int64) for name in ("fixed", "growth")),
     )
 

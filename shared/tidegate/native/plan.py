@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring as json_string
 from typing import Final
 
+from tidegate.dialects import QUOTINGS, RFC_4180, Dialect
 from tidegate.native.library import (
     CSV,
+    DIALECT,
     JSON,
     NAMES,
     NOTATIONS,
@@ -42,11 +44,12 @@ class ItemSpec:
 
 @dataclass(frozen=True, slots=True)
 class RowSpec:
-    """The rows wanted: CSV, JSON, JSONL or Parquet, the columns as (name in the file, attribute) in the file's order.
+    """The rows wanted: their format, and the columns as (name in the file, attribute) in the file's order.
 
     With `others` attributes that are no column are left out; without it a record that has one refuses the page. There
     has to be a column. Names of columns have to be Unicode text: a Transcoder raises UnicodeEncodeError for JSON.
-    `types` has the type of each column where the format is Parquet, each one that `writes_type` says yes to.
+    `types` has the type of each column where the format is Parquet, each one that `writes_type` says yes to. `dialect`
+    is that of CSV and TSV, one that `writes_dialect` says yes to.
     """
 
     format: str
@@ -54,6 +57,7 @@ class RowSpec:
     columns: tuple[tuple[str, str], ...]
     others: bool
     types: tuple[str, ...] = ()
+    dialect: Dialect = RFC_4180
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +79,22 @@ class _Ends:
     after: bytes
     between: bytes
 
+    @classmethod
+    def of(cls, rows: RowSpec) -> _Ends:
+        """Those of such rows."""
+        if rows.format in _FORMATS:
+            return _FORMATS[rows.format]
+        layout = rows.dialect
+        plain = Dialect(line_end=layout.line_end, bom=layout.bom, header=layout.header)
+        return cls(CSV if layout == plain else DIALECT, b"", layout.line_end.encode(), b"")
+
 
 _FORMATS: Final[Mapping[str, _Ends]] = {
-    "CSV": _Ends(CSV, b"", b"\r\n", b""),
     "JSON": _Ends(JSON, b"\n", b"", b","),
     "JSONL": _Ends(JSON, b"", b"\n", b""),
     "Parquet": _Ends(TYPED, b"", b"", b""),
 }
-FORMATS: Final = tuple(_FORMATS)
+FORMATS: Final = ("CSV", "TSV", *_FORMATS)
 """The formats that the library writes."""
 _PACKED: Final = _Ends(PACK, b"", b"", b"")
 _NAMES: Final = _Ends(NAMES, b"", b"", b"")
@@ -101,7 +113,8 @@ class PreparedPlan:
         without_rows: _Ends,
         tables: tuple[str, ...] = (),
     ) -> None:
-        ends = without_rows if rows is None else _FORMATS[rows.format]
+        ends = without_rows if rows is None else _Ends.of(rows)
+        dialect = RFC_4180 if rows is None else rows.dialect
         columns = () if rows is None else rows.columns
         others = rows is None or rows.others
         self._texts: list[bytes] = []
@@ -122,7 +135,9 @@ class PreparedPlan:
         shows = {name: at[name] if roles[name] & SHOWN else hidden for name in self.names}
         written = [PlannedColumn(shows[columns[n][1]], self._text(before[n]), *types[n]) for n in self.written_order]
         most_uses = max(Counter(attribute for _, attribute in columns).values(), default=0)
-        self.fixed = 256 + sum(map(len, before)) + 24 * len(columns) + 8 * len(items.key)
+        marks = [None if mark is None else mark.encode() for mark in (dialect.null_text, dialect.missing_text)]
+        longest_mark = max(len(mark or b"") for mark in marks)
+        self.fixed = 256 + sum(map(len, before)) + (24 + longest_mark) * len(columns) + 8 * len(items.key)
         self._plan = Plan(
             mode=ends.mode,
             guard=rows is not None and rows.formula_guard,
@@ -140,6 +155,10 @@ class PreparedPlan:
             open=self._text(ends.before),
             close=self._text(ends.after),
             separator=self._text(ends.between),
+            delimiter=ord(dialect.delimiter),
+            quoting=QUOTINGS.index(dialect.quoting),
+            null_text=self._mark(marks[0]),
+            missing_text=self._mark(marks[1]),
             fixed=self.fixed,
             # A nested value in CSV has its quotes doubled; a packed record has its key twice.
             growth=2 * most_uses if rows is not None else 1 + len(items.key),
@@ -150,6 +169,9 @@ class PreparedPlan:
         padded = text + bytes(SLACK)
         self._texts.append(padded)
         return Text(padded, len(text))
+
+    def _mark(self, text: bytes | None) -> Text:
+        return Text(None, -1) if text is None else self._text(text)
 
 
 def plan_of_pages(items: ItemSpec, target: RowSpec | ByTable | None) -> PreparedPlan:
@@ -171,6 +193,12 @@ _TEXT, _BINARY, _BOOLEAN, _SHORT, _LONG, _INSTANT = range(6)
 """The types of typed.h."""
 _SHORT_DIGITS: Final = 18
 _MOST_POWER: Final = 19
+
+
+def writes_dialect(dialect: Dialect) -> bool:
+    """Whether the library writes rows in this dialect: where a single byte stands between cells, and all is Unicode."""
+    marks = f"{dialect.null_text or ''}{dialect.missing_text or ''}"
+    return dialect.delimiter.isascii() and marks == marks.encode(errors="ignore").decode()
 
 
 def writes_type(text: str) -> bool:

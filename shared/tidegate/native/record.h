@@ -2,6 +2,7 @@
 #ifndef TIDEGATE_RECORD_H
 #define TIDEGATE_RECORD_H
 
+#include "dialect.h"
 #include "tables.h"
 #include "typed.h"
 
@@ -204,8 +205,9 @@ static int keep(call *c, position item, position behind) {
     out = p->mode == CSV     ? write_csv(c, out)
           : p->mode == JSON  ? write_object(c, out)
           : p->mode == PACK  ? write_packed(c, out)
+          : p->mode == TYPED ? write_typed(c, out)
           : p->mode == NAMES ? note_names(c, out)
-                             : write_typed(c, out);
+                             : write_dialect(c, out);
     if (!out)
         return UNEXPECTED;
     out = written(out, &p->close);

@@ -240,7 +240,7 @@ static inline position read_value(work *w, position at, value *found) {
     found->kind = kind;
     found->wire = at;
     at += tags[kind].size;
-    if (kind == KIND_S && w->quotes == 2) {
+    if (kind == KIND_S && w->with_commas) {
         at = read_cell(at, end, &found->text);
     } else if (kind <= KIND_B) {
         at = read_scalar(kind, at, end, &found->text);

@@ -58,6 +58,7 @@ typedef struct {
     size_t memory_size;
     uint8_t *nested;     /* where the next one goes */
     int quotes;          /* how many times each quote in them is written */
+    int with_commas;     /* whether strings are looked through for these while they are read */
     unsigned unknown_roles;
     uint64_t item; /* the number of the item that is being read, from 1 on */
     attribute *attributes;
