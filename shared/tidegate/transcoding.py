@@ -115,13 +115,17 @@ class RawPage(Sequence[Record]):
             self._target, self._rows = target, rows
         return self._rows
 
-    def marks(self, since: int, unit: int) -> Iterator[tuple[int, str | None, tuple[str, ...]]] | None:
-        """Milliseconds, the time's own text and the key of each record from this time on.
+    def marks(self, since: int, unit: int | None) -> Iterator[tuple[int, str | None, tuple[str, ...]]] | None:
+        """Milliseconds, the time's own text and the key of each record from this time on, perhaps of earlier ones too.
 
-        The page is in the order of whole units of milliseconds, and `since` is one. None where that takes objects.
+        The page is in the order of whole units of milliseconds, and `since` is one; or (None) in no order. None where
+        that takes objects.
         """
         rows = self._rows
-        start = bisect_left(rows.times, since, key=lambda millis: millis // unit * unit)
+        if unit is None:
+            start = 0 if max(rows.times, default=since - 1) >= since else rows.count
+        else:
+            start = bisect_left(rows.times, since, key=lambda millis: millis // unit * unit)
         if start == rows.count:
             return iter(())
         # The times' own texts, by the way that there is for keys; only the end of a window is scanned for them.

@@ -63,7 +63,12 @@ class PageMaker:
         choose = self._random
         key = ("id",) if choose.random() < 0.7 else ("id", "sort")
         shown = None if choose.random() < 0.6 else frozenset(choose.sample(NAMES, choose.randrange(len(NAMES))))
-        return ItemSpec(key, "at", choose.choice(("epochMillis", "epochSeconds", "iso8601")), shown)
+        owner = (
+            None
+            if choose.random() < 0.7
+            else (choose.choice(("a", "b", "sort")), choose.choice(("x", "", "AA==", "1")))
+        )
+        return ItemSpec(key, "at", choose.choice(("epochMillis", "epochSeconds", "iso8601")), shown, owner)
 
     def target(self) -> RowSpec | ByTable | None:
         """Some columns, a few under other names or twice; or packed lines, each table's apart or not (None)."""
@@ -74,7 +79,9 @@ class PageMaker:
         columns = [(name if choose.random() < 0.7 else f'{name}"\n{at}', name) for at, name in enumerate(attributes)]
         if choose.random() < 0.2:
             columns.append(("again", attributes[0]))
-        spec = RowSpec(choose.choice(FORMATS), choose.random() < 0.7, tuple(columns), choose.random() < 0.8)
+        spec = RowSpec(
+            choose.choice((*FORMATS, "Parquet")), choose.random() < 0.7, tuple(columns), choose.random() < 0.8
+        )
         types = tuple(self._type(attribute) for _, attribute in columns)
         if spec.format == "Parquet":
             return replace(spec, types=types)

@@ -39,6 +39,7 @@ class Result:
     identities: list[tuple[str, ...]]
     tables: list[int]
     by_table: list[tuple[str, bytes, list[int]]]
+    capacity: Mapping[str, Any] | None
 
     @classmethod
     def of(cls, rows: Rows) -> Result:
@@ -55,6 +56,7 @@ class Result:
             rows.identities(0),
             list(rows.tables),
             [(one.table, bytes(one.data), list(one.ends)) for one in rows.by_table],
+            rows.capacity,
         )
 
 
@@ -74,6 +76,8 @@ def page_result(body: bytes, items: ItemSpec, target: RowSpec | ByTable | None, 
     try:
         answer = answer_of(body)
         listed: Sequence[Mapping[str, AttributeValue]] = answer["Items"]
+        count = len(listed)
+        listed = [item for item in listed if _is_wanted(sieve, item, items)]
         if any(_HUGE.search(str(item.get(items.time))) for item in listed):
             raise NotPlainError
         timed = [(sieve.millis(item), item) for item in listed]
@@ -85,7 +89,12 @@ def page_result(body: bytes, items: ItemSpec, target: RowSpec | ByTable | None, 
         raise NotPlainError
     first = timed[0][0] if timed else None
     times = [record.time_millis for record in records if record.time_millis is not None]
-    return _result(records, target, times, first, answer.get("LastEvaluatedKey"), len(listed))
+    result = _result(records, target, times, first, answer.get("LastEvaluatedKey"), count)
+    return replace(result, capacity=answer.get("ConsumedCapacity"))
+
+
+def _is_wanted(sieve: Sieve, item: Mapping[str, AttributeValue], items: ItemSpec) -> bool:
+    return items.owner is None or (items.time in item and sieve.study(item) == items.owner[1])
 
 
 def lines_result(lines: bytes, rows: RowSpec | None) -> Result:
@@ -118,7 +127,7 @@ def _result(
     if by_table:
         data = b"".join(lines for _, lines, _ in by_table)
         ends = [end for _, _, each in by_table for end in each]
-    return Result(data, ends, times, kinds, seen, first, last_key, items, identities, tables, by_table)
+    return Result(data, ends, times, kinds, seen, first, last_key, items, identities, tables, by_table, None)
 
 
 def _by_table(
@@ -153,7 +162,9 @@ def _written(records: list[Record], rows: RowSpec | None) -> tuple[list[bytes], 
 
 
 def _sieve(items: ItemSpec) -> Sieve:
-    definition = from_document({"source": {"type": "dynamodb", "table": "Records", "timeKey": items.time}}, 1)
+    source = {"type": "dynamodb", "table": "Records", "timeKey": items.time}
+    owner = {"partitionKey": items.owner[0]} if items.owner else {}
+    definition = from_document({"source": {**source, **owner}}, 1)
     schema = Schema("Records", items.key, dict.fromkeys(items.key, "S"), {}, 0)
     plan = Plan(
         schema=schema,

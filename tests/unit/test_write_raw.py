@@ -1,6 +1,7 @@
 """Pages of bytes: what is written from them is what is written from their records."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from operator import or_
 from typing import Any
 
@@ -144,6 +145,15 @@ def test_a_page_of_bytes_counts_towards_a_strict_row_limit_as_its_records_do() -
     assert isinstance(page, RawPage)
     with pytest.raises(FatalError, match="at least 11 records, more than its rowLimit of 10"):
         writer.add(page)
+
+
+def test_what_is_remembered_of_a_page_in_no_order_is_what_is_remembered_of_its_records() -> None:
+    records = [replace(plain_record(number), time_millis=number) for number in (5, 1, 9, 3)]
+    page = raw(Transcoding(PageCounts()), records)
+    assert isinstance(page, RawPage)
+    marks = [mark_of(record, "uploadedOn") for record in records]
+    assert list(page.marks(9, None) or ()) == marks
+    assert list(page.marks(10, None) or ()) == []
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ typedef struct {
 typedef struct {
     int64_t mode, guard, unknown_roles;
     int64_t time, notation; /* the time's attribute */
+    int64_t owner;          /* that of the attribute which says whose an item is, -1 where all are wanted */
+    bytes owner_text;       /* what has to stand there */
     int64_t key_count, attribute_count, column_count, table_count;
     const int64_t *key;
     const planned_attribute *attributes;
@@ -62,6 +64,7 @@ typedef struct {
 
 typedef struct {
     int64_t status, count, items, size, first_millis, has_first, last_key, last_key_size, name_count, table_count;
+    int64_t capacity, capacity_size;
 } outcome;
 
 typedef struct {

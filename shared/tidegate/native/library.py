@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 PATH: Final = Path(__file__).with_name("libtranscode.so")
-INTERFACE: Final = 4
+INTERFACE: Final = 5
 """What `tidegate_interface` of a library that fits these structures returns."""
 SLACK: Final = 32
 """Bytes that may be read behind each text of a plan."""
@@ -48,7 +48,8 @@ class Plan(ctypes.Structure):
     """`plan` in call.h."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("mode", "guard", "unknown_roles", "time", "notation")),
+        *((name, ctypes.c_int64) for name in ("mode", "guard", "unknown_roles", "time", "notation", "owner")),
+        ("owner_text", Text),
         *((name, ctypes.c_int64) for name in ("key_count", "attribute_count", "column_count", "table_count")),
         ("key", ctypes.POINTER(ctypes.c_int64)),
         ("attributes", ctypes.POINTER(PlannedAttribute)),
@@ -90,11 +91,13 @@ class Outcome(ctypes.Structure):
     last_key_size: int
     name_count: int
     table_count: int
+    capacity: int
+    capacity_size: int
     _fields_ = tuple(
         (name, ctypes.c_int64)
         for name in (
             *("status", "count", "items", "size", "first_millis", "has_first"),
-            *("last_key", "last_key_size", "name_count", "table_count"),
+            *("last_key", "last_key_size", "name_count", "table_count", "capacity", "capacity_size"),
         )
     )
 

@@ -72,11 +72,23 @@ static position read_item(call *c, position at) {
     return *at == '}' ? at + 1 : NULL;
 }
 
+/* Whether the item that was just read is of the wanted owner and has a time. */
+static int is_wanted(const call *c, const attribute *time) {
+    const attribute *one = &c->work.attributes[c->plan->owner];
+    const bytes *text = &c->plan->owner_text;
+    piece wanted = {text->at, text->at + text->size, 0};
+    if (!is_in_item(c, one) || one->value.kind > KIND_B || !is_in_item(c, time))
+        return 0;
+    return !compare_text(&one->value.text, &wanted);
+}
+
 /* An item of a page that was just read: where its time puts it, and what becomes of it. */
 static int take_item(call *c, position item, position behind) {
     const attribute *time = &c->work.attributes[c->plan->time];
     outcome *o = c->outcome;
     int64_t millis;
+    if (c->plan->owner >= 0 && !is_wanted(c, time))
+        return DONE;
     if (!is_in_item(c, time) || !read_time(&time->value, c->plan->notation, &millis))
         return UNEXPECTED;
     if (!o->has_first) {
@@ -202,7 +214,7 @@ static int whole_page(call *c) {
         if (!member || members & member)
             return UNEXPECTED;
         members |= member;
-        at++;
+        position content = ++at;
         at = member == ITEMS      ? read_items(c, at, &status)
              : member == COUNT    ? read_count(at, end, &count)
              : member == SCANNED  ? read_count(at, end, &scanned)
@@ -212,6 +224,10 @@ static int whole_page(call *c) {
             return member == ITEMS ? status : UNEXPECTED;
         if (at >= end)
             return UNEXPECTED;
+        if (member == CAPACITY) {
+            c->outcome->capacity = content - c->work.begin;
+            c->outcome->capacity_size = at - content;
+        }
     } while (*at == ',');
     if (*at != '}' || at + 1 != end || (members & (ITEMS | COUNT)) != (ITEMS | COUNT) || count != c->outcome->items)
         return UNEXPECTED;

@@ -34,12 +34,15 @@ class ItemSpec:
     """A source's items: the attributes of a record's key, its time and the notation of that, what a record shows.
 
     `time_type` is epochMillis, epochSeconds or iso8601; `shown` are the attributes that a record keeps, None for all.
+    With `owner`, an attribute and its text (a string, a number, or binary in base64), items of a page that have
+    something else there, or no time, are none of the records.
     """
 
     key: tuple[str, ...]
     time: str
     time_type: str
     shown: frozenset[str] | None
+    owner: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +126,9 @@ class PreparedPlan:
         self.key_count = len(items.key)
         self.column_count = len(columns)
         self.has_tables = bool(tables)
+        owner = items.owner or ()
         wanted = {attribute for _, attribute in columns}
-        self.names = list(dict.fromkeys((*items.key, items.time, *wanted, *tables, *(shown or ()))))
+        self.names = list(dict.fromkeys((*items.key, items.time, *owner[:1], *wanted, *tables, *(shown or ()))))
         roles = {name: _roles(name, shown, others=others or name in wanted) for name in self.names}
         at = {name: number for number, name in enumerate(self.names)}
         hidden = len(self.names)
@@ -144,6 +148,8 @@ class PreparedPlan:
             unknown_roles=_roles(None, shown, others=others),
             time=at[items.time],
             notation=NOTATIONS[items.time_type],
+            owner=at[owner[0]] if owner else -1,
+            owner_text=self._text(owner[1].encode(errors="surrogatepass")) if owner else Text(None, -1),
             key_count=len(items.key),
             attribute_count=len(attributes),
             column_count=len(columns),

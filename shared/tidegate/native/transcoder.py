@@ -67,6 +67,7 @@ class Rows:
     ByTable `tables` has for each record the number of its table in `by_table`, where these are by their first
     record; `data` and `ends` are one table's behind the other's then.
     `first_millis` is the time of the page's first item, kept or not; `items` counts all, `count` those that were kept.
+    `capacity` is the page's ConsumedCapacity.
     """
 
     data: bytearray
@@ -78,6 +79,7 @@ class Rows:
     first_millis: int | None
     last_key: WireKey | None
     items: int
+    capacity: dict[str, Any] | None
     _input: bytes
     _keys: memoryview[int]
     _key_count: int
@@ -209,6 +211,7 @@ class _Buffers:
             first_millis=outcome.first_millis if outcome.has_first else None,
             last_key=_wire_key(body[outcome.last_key :][: outcome.last_key_size]) if outcome.last_key_size else None,
             items=outcome.items,
+            capacity=json.loads(body[outcome.capacity :][: outcome.capacity_size]) if outcome.capacity_size else None,
             _input=body,
             _keys=numbers[keys_at : keys_at + 2 * plan.key_count * count],
             _key_count=plan.key_count,
