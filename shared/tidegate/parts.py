@@ -116,7 +116,7 @@ class TableWriter:
         if schema is None or not untyped:
             return
         names = self._plan.order.of(part.seen)
-        by_library = self._plan.first_values(names, lines)
+        by_library = self._plan.first_values(self._chosen, names, lines)
         found = by_library or [contents(column) for column in self._columns(names, self._readable(unpacked(lines)))]
         for name, (kinds, values) in zip(names, found, strict=True):
             if name in untyped:
@@ -327,7 +327,7 @@ class TableWriter:
     def _aim(self, part: OpenPart) -> None:
         """Says what rows the part's columns call for, where there is one table also to the source that reads ahead."""
         if self._plan.transcoding is not None and part.names is not None:
-            part.target = self._plan.row_spec(part.names, part.types)
+            part.target = self._plan.row_spec(self._chosen, part.names, part.types)
             if not self._plan.definition.table_by:
                 self._plan.transcoding.target = part.target
 

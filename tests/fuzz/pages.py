@@ -7,7 +7,10 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+from tidegate.constants import constant_of
 from tidegate.dialects import QUOTINGS, Dialect
+from tidegate.formats import format_of
+from tidegate.model import ColumnSpec, FormatSpec
 from tidegate.native import FORMATS, ByTable, ItemSpec, RowSpec
 
 Item = dict[str, dict[str, Any]]
@@ -43,6 +46,15 @@ _ODD = (
     "/",
     "\b\f",
 )
+CONSTANTS: dict[str, dict[str, Any]] = {
+    "constant none": {},
+    "constant text": {"S": 'sa"id, "no"'},
+    "\tconstant formula": {"S": "=1"},
+    "constant number": {"N": "1.50"},
+    "constant long": {"S": "constant " * 40},
+    "constant truth": {"BOOL": True},
+}
+"""Columns that are the same in every record, by their names."""
 _MILLIS = 1475539200000
 TYPES = (
     "text", "binary", "boolean", "int64", "decimal(3,1)", "decimal(18,2)", "decimal(38,0)", "decimal(38,18)",
@@ -83,9 +95,25 @@ class PageMaker:
             choose.choice((*FORMATS, "Parquet")), choose.random() < 0.7, tuple(columns), choose.random() < 0.8
         )
         types = tuple(self._type(attribute) for _, attribute in columns)
+        if choose.random() < 0.2:
+            spec = replace(spec, ignored=frozenset(choose.sample(NAMES, 7)))
         if spec.format == "Parquet":
-            return replace(spec, types=types)
-        return replace(spec, dialect=self._dialect()) if spec.format == "TSV" else spec
+            spec = replace(spec, types=types)
+        elif spec.format == "TSV":
+            spec = replace(spec, dialect=self._dialect())
+        return spec if choose.random() < 0.6 else self._with_constants(spec)
+
+    def _with_constants(self, spec: RowSpec) -> RowSpec:
+        choose = self._random
+        form = FormatSpec(spec.format, formula_guard=spec.formula_guard, dialect=spec.dialect)
+        columns, types = list(spec.columns), list(spec.types)
+        for name in choose.sample(sorted(CONSTANTS), choose.choice((1, 1, 2))):
+            one = constant_of(ColumnSpec(None, name, constant=CONSTANTS[name]), form, format_of(form), "text")
+            assert one is not None
+            place = choose.randrange(len(columns) + 1)
+            columns.insert(place, (name, one))
+            types.insert(place, "text")
+        return replace(spec, columns=tuple(columns), types=tuple(types) if spec.types else ())
 
     def _dialect(self) -> Dialect:
         """Any; the texts that stand for no value may be what values read as."""

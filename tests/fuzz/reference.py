@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
+from fuzz.pages import CONSTANTS
 from tidegate.definition import from_document
 from tidegate.formats import MISSING, Column, format_of
 from tidegate.formats.parquet import ParquetFormat
 from tidegate.formats.wire import base64_text
 from tidegate.model import AttributeValue, FormatSpec, Record
-from tidegate.native import ByTable, ItemSpec, Rows, RowSpec
+from tidegate.native import ByTable, Constant, ItemSpec, Rows, RowSpec
 from tidegate.packing import packed, unpacked
 from tidegate.parquet.columntypes import column_type
 from tidegate.sources.dynamodb.answers import answer_of
@@ -151,14 +152,20 @@ def _written(records: list[Record], rows: RowSpec | None) -> tuple[list[bytes], 
     if rows is None:
         return [packed(record) for record in records], b"", []
     attributes = {attribute for _, attribute in rows.columns}
-    if not rows.others and any(not record.values.keys() <= attributes for record in records):
+    if not rows.others and any(not record.values.keys() <= attributes | rows.ignored for record in records):
         raise NotPlainError
     made = format_of(FormatSpec(type=rows.format, formula_guard=rows.formula_guard, dialect=rows.dialect))
     if rows.format == "Parquet":
         made = ParquetFormat([column_type(text) for text in rows.types or ["text"] * len(rows.columns)])
-    columns = [Column.of(name, [r.values.get(attribute, MISSING) for r in records]) for name, attribute in rows.columns]
+    columns = [Column.of(name, _values(records, name, attribute)) for name, attribute in rows.columns]
     written = made.records(columns) if records else []
     return written, made.separator, [column.kinds for column in columns]
+
+
+def _values(records: list[Record], name: str, source: str | Constant) -> list[AttributeValue]:
+    if isinstance(source, Constant):
+        return [CONSTANTS[name]] * len(records)
+    return [record.values.get(source, MISSING) for record in records]
 
 
 def _sieve(items: ItemSpec) -> Sieve:

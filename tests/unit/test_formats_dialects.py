@@ -146,4 +146,4 @@ def test_what_has_more_than_a_byte_between_cells_is_left_to_the_python_path(form
         PartWriter(definition(format=document), "exports/x/", "work/1/", MemoryStore(), ("id",), None)._plan
         for document in ({"type": "TSV", "nullText": "NULL"}, format_)
     ]
-    assert [plan.row_spec(("id",)) is None for plan in plans] == [False, True]
+    assert [plan.row_spec((), ("id",)) is None for plan in plans] == [False, True]

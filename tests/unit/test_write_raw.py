@@ -37,12 +37,21 @@ def as_bytes(
     return writer.finish()
 
 
+COLUMNS: list[list[Any]] = [
+    ["id", {"from": "t", "as": "renamed"}],
+    ["id", {"from": "a.b", "as": "inside"}, "t"],
+    [{"value": 'said "5", no', "as": "constant"}, "id", {"request": "table", "as": "of table"}],
+    [{"value": True, "as": "constant"}],
+    [{"request": "table", "as": "of table"}],
+]
+
+
 @settings(max_examples=150)
 @given(
     documents(),
     record_lists(),
     st.lists(st.tuples(st.integers(0, 25), st.booleans()), max_size=6),
-    st.sampled_from([None, None, ["id", {"from": "t", "as": "renamed"}], ["id", {"from": "a.b", "as": "inside"}, "t"]]),
+    st.sampled_from([None, None, *COLUMNS]),
 )
 def test_pages_of_bytes_give_the_same_parts_as_records(
     document: dict[str, Any], records: list[Record], cuts: list[tuple[int, bool]], columns: list[Any] | None
@@ -91,7 +100,7 @@ def test_pages_of_bytes_are_split_into_the_tables_of_their_records(
 
 
 @pytest.mark.parametrize("format_type", ["CSV", "JSON", "Parquet"])
-@pytest.mark.parametrize("columns", [None, ["id", "note"]])
+@pytest.mark.parametrize("columns", [None, ["id", "note", {"request": "table"}]], ids=["all", "some"])
 def test_records_of_many_tables_never_become_objects(format_type: str, columns: list[str] | None) -> None:
     records = [
         plain_record(n, kind={"S": f"k{n % 50}"}, note={"S": f"n, {n}"}, **{f"of{n % 50}": {"N": str(n)}})
@@ -133,6 +142,47 @@ def test_records_with_the_same_attributes_never_become_objects() -> None:
         writer.add(page)
     expected = in_one_go(chosen, records, other := MemoryStore())
     assert store.stored(writer.finish().parts[0]) == other.stored(expected.parts[0])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"columns": ["id", {"value": "x", "as": "by"}, {"value": 1.5, "as": "n"}]},
+        {"columns": ["note", "id"], "unknownColumns": "append"},
+        {"columns": ["note", "id"], "unknownColumns": "fail"},
+        {"format": {"type": "TSV", "nullText": "NULL", "compression": "none"}},
+    ],
+    ids=["constants", "append", "fail", "dialect"],
+)
+def test_no_record_becomes_an_object_for(more: dict[str, Any]) -> None:
+    records = [plain_record(number, note={"S": f"n, {number}"}) for number in range(12_000)]
+    chosen = definition(**{"format": {"type": "CSV", "compression": "none"}, **more})
+    shared, store = Transcoding(PageCounts()), MemoryStore()
+    writer = PartWriter(chosen, "exports/x/", "work/0/", store, ("id",), None, shared)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("tidegate.transcoding.RawPage.__iter__", "tidegate.parts.unpacked"):
+            patch.setattr(name, lambda _: pytest.fail("a record became an object"))
+        for start in range(0, 12_000, 1300):
+            writer.add(raw(shared, records[start : start + 1300]))
+    assert_the_same((in_one_go(chosen, records, other := MemoryStore()), other), (writer.finish(), store))
+
+
+def test_an_unknown_attribute_on_a_page_of_bytes_fails_the_operation_as_on_one_of_records() -> None:
+    records = [
+        plain_record(number, **({"b": {"S": "x"}, "a": {"S": "x"}} if number > 6 else {})) for number in range(9)
+    ]
+    chosen = definition(columns=["id"], unknownColumns="fail", format={"type": "CSV", "compression": "none"})
+    errors = []
+    for transcoding in (None, Transcoding(PageCounts())):
+        writer = PartWriter(chosen, "exports/x/", "work/0/", MemoryStore(), ("id",), None, transcoding)
+        first, second = (one if transcoding is None else raw(transcoding, one) for one in (records[:4], records[4:]))
+        writer.add(first)
+        with pytest.raises(FatalError) as caught:
+            writer.add(second)
+        errors.append((caught.value.code, caught.value.message, caught.value.remedy))
+    assert errors[0] == errors[1]
+    assert errors[0][0] == "UNKNOWN_COLUMN"
+    assert '"r000007"' in errors[0][2]
 
 
 def test_a_page_of_bytes_counts_towards_a_strict_row_limit_as_its_records_do() -> None:

@@ -7,12 +7,12 @@ takes that page. Without the library every page goes that way.
 from __future__ import annotations
 
 from tidegate.native.library import UnusableLibraryError, library
-from tidegate.native.plan import FORMATS, ByTable, ItemSpec, RowSpec, writes_dialect, writes_type
+from tidegate.native.plan import FORMATS, ByTable, Constant, ItemSpec, RowSpec, writes_dialect, writes_type
 from tidegate.native.transcoder import Refusal, Rows, TableLines, Transcoder
 
 __all__ = [
-    "FORMATS", "ByTable", "ItemSpec", "Refusal", "RowSpec", "Rows", "TableLines", "Transcoder", "available", "why_not",
-    "writes_dialect", "writes_type",
+    "FORMATS", "ByTable", "Constant", "ItemSpec", "Refusal", "RowSpec", "Rows", "TableLines", "Transcoder", "available",
+    "why_not", "writes_dialect", "writes_type",
 ]  # fmt: skip
 
 

@@ -21,8 +21,8 @@ typedef struct {
 } planned_attribute;
 
 typedef struct {
-    int64_t attribute;
-    bytes before; /* what stands before its value: nothing in CSV, ,"name": in JSON */
+    int64_t attribute; /* -1 for one that is the same in every record: all of it is in `before` */
+    bytes before;      /* what stands before its value: nothing in CSV, ,"name": in JSON */
     int64_t type, digits, scale; /* in TYPED, see typed.h */
 } planned_column;
 
@@ -77,6 +77,10 @@ typedef struct {
     uint8_t *names, *new_name; /* of the tables met so far, one behind the other, and the next one's place */
     unsigned other; /* OTHER where the item that is being read has an attribute that is no column */
 } call;
+
+static inline uint8_t *written(uint8_t *out, const bytes *text) {
+    return copied(out, text->at, text->at + text->size, text->at + text->size + SLACK);
+}
 
 static inline int is_in_item(const call *c, const attribute *one) {
     return one->item == c->work.item;

@@ -67,7 +67,7 @@ static uint8_t *dialect_cell(call *c, uint8_t *out, const value *given) {
 /* The cell of null or of what is missing; `mark` has no size below zero where a text stands for it. */
 static uint8_t *dialect_nothing(uint8_t *out, const plan *p, const bytes *mark) {
     if (mark->size >= 0)
-        return copied(out, mark->at, mark->at + mark->size, mark->at + mark->size + SLACK);
+        return written(out, mark);
     return p->quoting == QUOTES_MINIMAL ? out : quote(out, 2);
 }
 
@@ -75,9 +75,14 @@ static uint8_t *write_dialect(call *c, uint8_t *out) {
     const plan *p = c->plan;
     uint8_t *start = out;
     for (int64_t number = 0; number < p->column_count; number++) {
-        attribute *one = &c->work.attributes[p->columns[number].attribute];
+        const planned_column *column = &p->columns[number];
         if (number)
             *out++ = (uint8_t)p->delimiter;
+        if (column->attribute < 0) {
+            out = written(out, &column->before);
+            continue;
+        }
+        attribute *one = &c->work.attributes[column->attribute];
         if (!is_in_item(c, one)) {
             out = dialect_nothing(out, p, &p->missing_text);
             continue;

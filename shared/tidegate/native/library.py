@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 PATH: Final = Path(__file__).with_name("libtranscode.so")
-INTERFACE: Final = 5
+INTERFACE: Final = 6
 """What `tidegate_interface` of a library that fits these structures returns."""
 SLACK: Final = 32
 """Bytes that may be read behind each text of a plan."""

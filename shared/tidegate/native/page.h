@@ -277,8 +277,10 @@ static int whole_lines(call *c) {
 static int report_attributes(call *c) {
     const work *w = &c->work;
     outcome *o = c->outcome;
-    for (int64_t number = 0; number < c->plan->column_count; number++)
-        c->room->kinds[number] = w->attributes[c->plan->columns[number].attribute].kinds;
+    for (int64_t number = 0; number < c->plan->column_count; number++) {
+        int64_t from = c->plan->columns[number].attribute;
+        c->room->kinds[number] = from < 0 ? 0 : w->attributes[from].kinds;
+    }
     for (uint32_t number = 0; number < w->attribute_count; number++) {
         const attribute *one = &w->attributes[number];
         if (!one->seen)

@@ -46,21 +46,30 @@ class ItemSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Constant:
+    """A column that is the same in every record: its cell, or in JSON its member with a comma before it; its kinds."""
+
+    text: bytes
+    kinds: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class RowSpec:
     """The rows wanted: their format, and the columns as (name in the file, attribute) in the file's order.
 
-    With `others` attributes that are no column are left out; without it a record that has one refuses the page. There
-    has to be a column. Names of columns have to be Unicode text: a Transcoder raises UnicodeEncodeError for JSON.
-    `types` has the type of each column where the format is Parquet, each one that `writes_type` says yes to. `dialect`
-    is that of CSV and TSV, one that `writes_dialect` says yes to.
+    With `others` attributes that are no column are left out; without it a record refuses the page that has one which
+    is not among the `ignored` either. There has to be a column. Names of columns have to be Unicode text: a Transcoder
+    raises UnicodeEncodeError for JSON. `types` has the type of each column where the format is Parquet, each one that
+    `writes_type` says yes to. `dialect` is that of CSV and TSV, one that `writes_dialect` says yes to.
     """
 
     format: str
     formula_guard: bool
-    columns: tuple[tuple[str, str], ...]
+    columns: tuple[tuple[str, str | Constant], ...]
     others: bool
     types: tuple[str, ...] = ()
     dialect: Dialect = RFC_4180
+    ignored: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +136,25 @@ class PreparedPlan:
         self.column_count = len(columns)
         self.has_tables = bool(tables)
         owner = items.owner or ()
-        wanted = {attribute for _, attribute in columns}
-        self.names = list(dict.fromkeys((*items.key, items.time, *owner[:1], *wanted, *tables, *(shown or ()))))
-        roles = {name: _roles(name, shown, others=others or name in wanted) for name in self.names}
+        ignored = frozenset() if rows is None or others else rows.ignored
+        copied = [attribute for _, attribute in columns if isinstance(attribute, str)]
+        wanted = {*copied}
+        self.names = list(
+            dict.fromkeys((*items.key, items.time, *owner[:1], *wanted, *tables, *(shown or ()), *ignored))
+        )
+        roles = {name: _roles(name, shown, others=others or name in wanted | ignored) for name in self.names}
         at = {name: number for number, name in enumerate(self.names)}
         hidden = len(self.names)
         attributes = [PlannedAttribute(self._text(_as_in_pages(name)), roles[name]) for name in self.names]
         attributes.append(PlannedAttribute(self._text(_NOT_IN_ANY_PAGE), 0))
-        before = [b"" if ends.mode != JSON else f",{json_string(name)}:".encode() for name, _ in columns]
+        before = [_before(ends, name, value) for name, value in columns]
+        self.constant_kinds = [value.kinds if isinstance(value, Constant) else None for _, value in columns]
+        """Of each column that is a constant."""
         types = [(0, 0, 0) if rows is None or not rows.types else _typed(rows.types[n]) for n in range(len(columns))]
         shows = {name: at[name] if roles[name] & SHOWN else hidden for name in self.names}
-        written = [PlannedColumn(shows[columns[n][1]], self._text(before[n]), *types[n]) for n in self.written_order]
-        most_uses = max(Counter(attribute for _, attribute in columns).values(), default=0)
+        source = [-1 if isinstance(value, Constant) else shows[value] for _, value in columns]
+        written = [PlannedColumn(source[n], self._text(before[n]), *types[n]) for n in self.written_order]
+        most_uses = max(Counter(copied).values(), default=0)
         marks = [None if mark is None else mark.encode() for mark in (dialect.null_text, dialect.missing_text)]
         longest_mark = max(len(mark or b"") for mark in marks)
         self.fixed = 256 + sum(map(len, before)) + (24 + longest_mark) * len(columns) + 8 * len(items.key)
@@ -225,7 +241,13 @@ def _typed(text: str) -> tuple[int, int, int]:
     return {"binary": _BINARY, "boolean": _BOOLEAN}.get(column.kind, _TEXT), 0, 0
 
 
-def _written_order(ends: _Ends, columns: Sequence[tuple[str, str]]) -> list[int]:
+def _before(ends: _Ends, name: str, value: str | Constant) -> bytes:
+    if isinstance(value, Constant):
+        return value.text
+    return f",{json_string(name)}:".encode() if ends.mode == JSON else b""
+
+
+def _written_order(ends: _Ends, columns: Sequence[tuple[str, str | Constant]]) -> list[int]:
     numbers = range(len(columns))
     return sorted(numbers, key=lambda number: columns[number][0]) if ends.mode == JSON else list(numbers)
 

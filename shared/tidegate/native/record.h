@@ -6,10 +6,6 @@
 #include "tables.h"
 #include "typed.h"
 
-static inline uint8_t *written(uint8_t *out, const bytes *text) {
-    return copied(out, text->at, text->at + text->size, text->at + text->size + SLACK);
-}
-
 /* Nested JSON as a cell, its own quotes doubled already: between quotes where it has a quote or a comma. */
 static uint8_t *write_nested_cell(uint8_t *out, position at, position stop) {
     position p = at;
@@ -61,9 +57,14 @@ static uint8_t *write_csv(call *c, uint8_t *out) {
     uint8_t *start = out;
     int64_t count = c->plan->column_count;
     for (int64_t number = 0; number < count; number++) {
-        attribute *one = &c->work.attributes[c->plan->columns[number].attribute];
+        const planned_column *column = &c->plan->columns[number];
         if (number)
             *out++ = ',';
+        if (column->attribute < 0) {
+            out = written(out, &column->before);
+            continue;
+        }
+        attribute *one = &c->work.attributes[column->attribute];
         if (!is_in_item(c, one))
             continue;
         one->kinds |= 1u << one->value.kind;
@@ -81,6 +82,10 @@ static uint8_t *write_csv(call *c, uint8_t *out) {
 static uint8_t *write_typed(call *c, uint8_t *out) {
     for (int64_t number = 0; number < c->plan->column_count; number++) {
         const planned_column *column = &c->plan->columns[number];
+        if (column->attribute < 0) {
+            out = written(out, &column->before);
+            continue;
+        }
         attribute *one = &c->work.attributes[column->attribute];
         int here = is_in_item(c, one);
         if (here)
@@ -97,6 +102,10 @@ static uint8_t *write_object(call *c, uint8_t *out) {
     uint8_t *start = out;
     for (int64_t number = 0; number < c->plan->column_count; number++) {
         const planned_column *column = &c->plan->columns[number];
+        if (column->attribute < 0) {
+            out = written(out, &column->before);
+            continue;
+        }
         attribute *one = &c->work.attributes[column->attribute];
         if (!is_in_item(c, one))
             continue;

@@ -206,7 +206,7 @@ class _Buffers:
             count=count,
             ends=numbers[:count],
             times=numbers[records : records + (count if timed else 0)],
-            kinds=self._kinds_of_columns(plan, numbers),
+            kinds=self._kinds_of_columns(plan, numbers, count),
             seen=frozenset(self._seen(plan, numbers[self._names_at :][: 2 * outcome.name_count], body)),
             first_millis=outcome.first_millis if outcome.has_first else None,
             last_key=_wire_key(body[outcome.last_key :][: outcome.last_key_size]) if outcome.last_key_size else None,
@@ -234,10 +234,12 @@ class _Buffers:
             first, at = first + records, at + size
         return tuple(found)
 
-    def _kinds_of_columns(self, plan: PreparedPlan, numbers: memoryview[int]) -> list[frozenset[str]]:
+    def _kinds_of_columns(self, plan: PreparedPlan, numbers: memoryview[int], count: int) -> list[frozenset[str]]:
         kinds: list[frozenset[str]] = [frozenset()] * plan.column_count
         for place, column in enumerate(plan.written_order):
-            kinds[column] = _kinds(numbers[self._kinds_at + place])
+            constant = plan.constant_kinds[column]
+            found = numbers[self._kinds_at + place]
+            kinds[column] = _kinds(found) if constant is None else constant if count else frozenset()
         return kinds
 
     def _seen(self, plan: PreparedPlan, pairs: memoryview[int], body: bytes) -> list[str]:
