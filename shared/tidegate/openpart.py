@@ -14,13 +14,13 @@ from tidegate.constants import constant_of
 from tidegate.formats import Format
 from tidegate.formats.parquet import ParquetFormat
 from tidegate.model import JSON, ColumnSpec, Definition, JSONObject
-from tidegate.native import Constant, writes_dialect, writes_type
+from tidegate.native import Inside, Origin, writes_dialect, writes_type
 from tidegate.native import columns as native_columns
 from tidegate.packing import unpacked
 from tidegate.parquet.columntypes import column_type
 from tidegate.parquet.pagecompression import Codec, codec_of
 from tidegate.parquet.rowgroup import Transpose, texts, transposed
-from tidegate.paths import is_plain
+from tidegate.paths import is_plain, steps_of
 from tidegate.pieces import PLAIN, PartStream, Pieces, Spool, Tails
 from tidegate.transcoding import FORMATS, ItemSpec, Refusal, Rows, RowSpec, Transcoding
 
@@ -112,9 +112,9 @@ class Plan:
         spec = self.definition.format
         if spec.type not in FORMATS or not writes_dialect(spec.dialect) or not all(map(writes_type, types)):
             return None
-        columns: list[tuple[str, str | Constant]] = []
+        columns: list[tuple[str, Origin]] = []
         for column, type_text in zip(chosen, types or ["text"] * len(chosen), strict=False):
-            found = self._value_of(column, type_text)
+            found = self._origin_of(column, type_text)
             if found is None:
                 return None
             columns.append((column.name, found))
@@ -129,11 +129,13 @@ class Plan:
             ignored=self.order.known(names) if chosen and not others else frozenset(),
         )
 
-    def _value_of(self, column: ColumnSpec, type_text: str) -> str | Constant | None:
-        """The attribute that a column is a copy of, or its constant; None where it is more than that."""
+    def _origin_of(self, column: ColumnSpec, type_text: str) -> Origin | None:
+        """Where a column's values come from; None where they are more than copied."""
         if column.path is None:
             return constant_of(column, self.definition.format, self.format, type_text)
-        return column.path if is_plain(column.path) and column.date is None else None
+        if column.date is not None:
+            return None
+        return column.path if is_plain(column.path) else Inside(column.path, steps_of(column.path))
 
 
 @dataclass(slots=True)

@@ -11,10 +11,27 @@ from tidegate.constants import constant_of
 from tidegate.dialects import QUOTINGS, Dialect
 from tidegate.formats import format_of
 from tidegate.model import ColumnSpec, FormatSpec
-from tidegate.native import FORMATS, ByTable, ItemSpec, RowSpec
+from tidegate.native import FORMATS, ByTable, Inside, ItemSpec, Origin, RowSpec
+from tidegate.paths import steps_of
 
 Item = dict[str, dict[str, Any]]
-NAMES = ("id", "sort", "at", "a", "b", "B", "BS", "S", "M", "=n", "x.y", "é", "comma,name", "a_name_longer_than_eight")
+NAMES = (
+    "id",
+    "sort",
+    "at",
+    "a",
+    "b",
+    "B",
+    "BS",
+    "S",
+    "M",
+    "=n",
+    "x.y",
+    "b[1]",
+    "é",
+    "comma,name",
+    "a_name_longer_than_eight",
+)
 _TEXTS = (
     "",
     "x",
@@ -88,13 +105,17 @@ class PageMaker:
         if choose.random() < 0.3:
             return None if choose.random() < 0.5 else ByTable(tuple(choose.sample(NAMES, choose.choice((1, 1, 2)))))
         attributes = choose.sample(NAMES, choose.randrange(1, len(NAMES) + 1))
-        columns = [(name if choose.random() < 0.7 else f'{name}"\n{at}', name) for at, name in enumerate(attributes)]
+        columns: list[tuple[str, Origin]] = [
+            (name if choose.random() < 0.7 else f'{name}"\n{at}', name) for at, name in enumerate(attributes)
+        ]
         if choose.random() < 0.2:
             columns.append(("again", attributes[0]))
+        if choose.random() < 0.4:
+            columns += [(f"inside {at}", self._path()) for at in range(choose.randrange(4))]
         spec = RowSpec(
             choose.choice((*FORMATS, "Parquet")), choose.random() < 0.7, tuple(columns), choose.random() < 0.8
         )
-        types = tuple(self._type(attribute) for _, attribute in columns)
+        types = tuple(self._type(origin) for _, origin in columns)
         if choose.random() < 0.2:
             spec = replace(spec, ignored=frozenset(choose.sample(NAMES, 7)))
         if spec.format == "Parquet":
@@ -129,7 +150,15 @@ class PageMaker:
             null_text=choose.choice(marks), missing_text=choose.choice(marks),
         )  # fmt: skip
 
-    def _type(self, attribute: str) -> str:
+    def _path(self) -> Inside:
+        """One that leads somewhere now and then: the items' maps have members of the same names."""
+        choose = self._random
+        steps = choose.choices(("a", "b", "B", "M", "é", "comma,name", "=n", "x"), k=choose.choice((1, 2, 2, 3)))
+        places = choose.choices(("", "", "[0]", "[1]", "[2][0]"), k=len(steps))
+        text = ".".join(map("".join, zip(steps, places, strict=True)))
+        return Inside(text, steps_of(text))
+
+    def _type(self, attribute: Origin) -> str:
         """Mostly one that holds everything: a value that does not fit has its whole page refused."""
         choose = self._random
         if attribute == "at" and choose.random() < 0.7:

@@ -10,12 +10,13 @@ from itertools import accumulate
 from typing import Any
 
 from fuzz.pages import CONSTANTS
+from tidegate.columns import value_at
 from tidegate.definition import from_document
 from tidegate.formats import MISSING, Column, format_of
 from tidegate.formats.parquet import ParquetFormat
 from tidegate.formats.wire import base64_text
 from tidegate.model import AttributeValue, FormatSpec, Record
-from tidegate.native import ByTable, Constant, ItemSpec, Rows, RowSpec
+from tidegate.native import ByTable, Constant, Inside, ItemSpec, Origin, Rows, RowSpec
 from tidegate.packing import packed, unpacked
 from tidegate.parquet.columntypes import column_type
 from tidegate.sources.dynamodb.answers import answer_of
@@ -102,10 +103,16 @@ def lines_result(lines: bytes, rows: RowSpec | None) -> Result:
     """What `Transcoder.lines` has to return. Raises NotPlainError where it has to refuse."""
     try:
         records = unpacked(lines)
-        result = _result(records, rows, [], None, None, len(records))
     except _RAISED as error:
         raise NotPlainError from error
-    return result if rows is not None else replace(result, data=b"", ends=[0] * len(records))
+    if rows is not None:
+        return _result(records, rows, [], None, None, len(records))
+    try:
+        seen, identities = frozenset(n for record in records for n in record.values), [r.key for r in records]
+    except _RAISED as error:
+        raise NotPlainError from error
+    ends = [0] * len(records)
+    return Result(b"", ends, [], [], seen, None, None, len(records), identities, [], [], None)
 
 
 def _result(
@@ -151,7 +158,7 @@ def _ends(written: list[bytes], separator: int) -> list[int]:
 def _written(records: list[Record], rows: RowSpec | None) -> tuple[list[bytes], bytes, list[frozenset[str]]]:
     if rows is None:
         return [packed(record) for record in records], b"", []
-    attributes = {attribute for _, attribute in rows.columns}
+    attributes = {origin for _, origin in rows.columns if isinstance(origin, str)}
     if not rows.others and any(not record.values.keys() <= attributes | rows.ignored for record in records):
         raise NotPlainError
     made = format_of(FormatSpec(type=rows.format, formula_guard=rows.formula_guard, dialect=rows.dialect))
@@ -162,10 +169,12 @@ def _written(records: list[Record], rows: RowSpec | None) -> tuple[list[bytes], 
     return written, made.separator, [column.kinds for column in columns]
 
 
-def _values(records: list[Record], name: str, source: str | Constant) -> list[AttributeValue]:
-    if isinstance(source, Constant):
+def _values(records: list[Record], name: str, origin: Origin) -> list[AttributeValue]:
+    if isinstance(origin, Constant):
         return [CONSTANTS[name]] * len(records)
-    return [record.values.get(source, MISSING) for record in records]
+    if isinstance(origin, Inside):
+        return [value_at(record.values, origin.whole) for record in records]
+    return [record.values.get(origin, MISSING) for record in records]
 
 
 def _sieve(items: ItemSpec) -> Sieve:

@@ -20,9 +20,23 @@ typedef struct {
     int64_t roles;
 } planned_attribute;
 
+/* A step of a path: its text, and the same read as a name with places in lists behind it. */
+typedef struct {
+    bytes text, name;
+    int64_t place_count;
+    const int64_t *places;
+} path_step;
+
+/* A path, and the attributes that its whole and its first step name. */
+typedef struct {
+    int64_t whole, text, name, step_count;
+    const path_step *steps;
+} planned_path;
+
 typedef struct {
     int64_t attribute; /* -1 for one that is the same in every record: all of it is in `before` */
     bytes before;      /* what stands before its value: nothing in CSV, ,"name": in JSON */
+    const planned_path *path;    /* NULL for a copy of an attribute */
     int64_t type, digits, scale; /* in TYPED, see typed.h */
 } planned_column;
 
@@ -75,6 +89,8 @@ typedef struct {
     int64_t low, high;
     uint8_t *start, *out; /* where the records are written, and the next one: the output, or memory before it */
     uint8_t *names, *new_name; /* of the tables met so far, one behind the other, and the next one's place */
+    value inside; /* of the column that is being written, where it has a path */
+    int broken;   /* whether there was no memory for it */
     unsigned other; /* OTHER where the item that is being read has an attribute that is no column */
 } call;
 

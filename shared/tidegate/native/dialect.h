@@ -3,7 +3,7 @@
 #ifndef TIDEGATE_DIALECT_H
 #define TIDEGATE_DIALECT_H
 
-#include "call.h"
+#include "paths.h"
 
 static int has_byte(position at, position stop, uint8_t byte) {
     for (; stop - at >= 8; at += 8)
@@ -82,15 +82,12 @@ static uint8_t *write_dialect(call *c, uint8_t *out) {
             out = written(out, &column->before);
             continue;
         }
-        attribute *one = &c->work.attributes[column->attribute];
-        if (!is_in_item(c, one)) {
+        const value *given = value_of(c, number);
+        if (!given)
             out = dialect_nothing(out, p, &p->missing_text);
-            continue;
-        }
-        one->kinds |= 1u << one->value.kind;
-        if (one->value.kind == KIND_NULL)
+        else if (given->kind == KIND_NULL)
             out = dialect_nothing(out, p, &p->null_text);
-        else if (!(out = dialect_cell(c, out, &one->value)))
+        else if (!(out = dialect_cell(c, out, given)))
             return NULL;
     }
     /* A row of one empty cell would be an empty line, which readers skip. */

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 PATH: Final = Path(__file__).with_name("libtranscode.so")
-INTERFACE: Final = 6
+INTERFACE: Final = 7
 """What `tidegate_interface` of a library that fits these structures returns."""
 SLACK: Final = 32
 """Bytes that may be read behind each text of a plan."""
@@ -34,12 +34,32 @@ class PlannedAttribute(ctypes.Structure):
     _fields_ = (("name", Text), ("roles", ctypes.c_int64))
 
 
+class PathStep(ctypes.Structure):
+    """`path_step` in call.h."""
+
+    _fields_ = (
+        *((name, Text) for name in ("text", "name")),
+        ("place_count", ctypes.c_int64),
+        ("places", ctypes.POINTER(ctypes.c_int64)),
+    )
+
+
+class PlannedPath(ctypes.Structure):
+    """`planned_path` in call.h."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("whole", "text", "name", "step_count")),
+        ("steps", ctypes.POINTER(PathStep)),
+    )
+
+
 class PlannedColumn(ctypes.Structure):
     """`planned_column` in call.h."""
 
     _fields_ = (
         ("attribute", ctypes.c_int64),
         ("before", Text),
+        ("path", ctypes.POINTER(PlannedPath)),
         *((name, ctypes.c_int64) for name in ("type", "digits", "scale")),
     )
 

@@ -7,10 +7,11 @@
 
 /* Takes memory, and puts the plan's attributes first, so that their numbers are the plan's. */
 static int prepare(call *c) {
-    size_t size = (size_t)(c->work.end - c->work.begin), nested = 4 * size + 2 * SLACK;
+    size_t size = (size_t)(c->work.end - c->work.begin), nested = 6 * size + 2 * SLACK;
     size_t by_table = c->plan->table_count ? room_for_tables(c) : 0;
     if (!take_memory(&c->work, nested + by_table) || !c->plan->attribute_count)
         return 0;
+    memset(c->room->kinds, 0, (size_t)c->plan->column_count * sizeof *c->room->kinds);
     if (by_table)
         begin_tables(c, c->work.memory + nested);
     for (int64_t number = 0; number < c->plan->attribute_count; number++) {
@@ -278,8 +279,9 @@ static int report_attributes(call *c) {
     const work *w = &c->work;
     outcome *o = c->outcome;
     for (int64_t number = 0; number < c->plan->column_count; number++) {
-        int64_t from = c->plan->columns[number].attribute;
-        c->room->kinds[number] = from < 0 ? 0 : w->attributes[from].kinds;
+        const planned_column *column = &c->plan->columns[number];
+        if (column->attribute >= 0 && !column->path)
+            c->room->kinds[number] = w->attributes[column->attribute].kinds;
     }
     for (uint32_t number = 0; number < w->attribute_count; number++) {
         const attribute *one = &w->attributes[number];

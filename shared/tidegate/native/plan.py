@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring as json_string
-from typing import Final
+from typing import Any, Final
 
 from tidegate.dialects import QUOTINGS, RFC_4180, Dialect
 from tidegate.native.library import (
@@ -21,65 +21,15 @@ from tidegate.native.library import (
     SHOWN,
     SLACK,
     TYPED,
+    PathStep,
     Plan,
     PlannedAttribute,
     PlannedColumn,
+    PlannedPath,
     Text,
 )
+from tidegate.native.spec import ByTable, Constant, Inside, ItemSpec, Origin, RowSpec
 from tidegate.parquet.columntypes import INT64, column_type
-
-
-@dataclass(frozen=True, slots=True)
-class ItemSpec:
-    """A source's items: the attributes of a record's key, its time and the notation of that, what a record shows.
-
-    `time_type` is epochMillis, epochSeconds or iso8601; `shown` are the attributes that a record keeps, None for all.
-    With `owner`, an attribute and its text (a string, a number, or binary in base64), items of a page that have
-    something else there, or no time, are none of the records.
-    """
-
-    key: tuple[str, ...]
-    time: str
-    time_type: str
-    shown: frozenset[str] | None
-    owner: tuple[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Constant:
-    """A column that is the same in every record: its cell, or in JSON its member with a comma before it; its kinds."""
-
-    text: bytes
-    kinds: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class RowSpec:
-    """The rows wanted: their format, and the columns as (name in the file, attribute) in the file's order.
-
-    With `others` attributes that are no column are left out; without it a record refuses the page that has one which
-    is not among the `ignored` either. There has to be a column. Names of columns have to be Unicode text: a Transcoder
-    raises UnicodeEncodeError for JSON. `types` has the type of each column where the format is Parquet, each one that
-    `writes_type` says yes to. `dialect` is that of CSV and TSV, one that `writes_dialect` says yes to.
-    """
-
-    format: str
-    formula_guard: bool
-    columns: tuple[tuple[str, str | Constant], ...]
-    others: bool
-    types: tuple[str, ...] = ()
-    dialect: Dialect = RFC_4180
-    ignored: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class ByTable:
-    """Wanted are no rows, but packed lines, each table's apart: a record's table is named by the texts of `attributes`.
-
-    `tidegate.tables` says how they name it.
-    """
-
-    attributes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +79,7 @@ class PreparedPlan:
         dialect = RFC_4180 if rows is None else rows.dialect
         columns = () if rows is None else rows.columns
         others = rows is None or rows.others
-        self._texts: list[bytes] = []
+        self._kept: list[Any] = []
         self.written_order = _written_order(ends, columns)
         """Numbers of the columns in the order in which a record's bytes have them."""
         self.key_count = len(items.key)
@@ -137,10 +87,11 @@ class PreparedPlan:
         self.has_tables = bool(tables)
         owner = items.owner or ()
         ignored = frozenset() if rows is None or others else rows.ignored
-        copied = [attribute for _, attribute in columns if isinstance(attribute, str)]
+        copied = [origin for _, origin in columns if isinstance(origin, str)]
+        led_into = [name for _, origin in columns if isinstance(origin, Inside) for name in origin.roots]
         wanted = {*copied}
         self.names = list(
-            dict.fromkeys((*items.key, items.time, *owner[:1], *wanted, *tables, *(shown or ()), *ignored))
+            dict.fromkeys((*items.key, items.time, *owner[:1], *wanted, *led_into, *tables, *(shown or ()), *ignored))
         )
         roles = {name: _roles(name, shown, others=others or name in wanted | ignored) for name in self.names}
         at = {name: number for number, name in enumerate(self.names)}
@@ -152,9 +103,10 @@ class PreparedPlan:
         """Of each column that is a constant."""
         types = [(0, 0, 0) if rows is None or not rows.types else _typed(rows.types[n]) for n in range(len(columns))]
         shows = {name: at[name] if roles[name] & SHOWN else hidden for name in self.names}
-        source = [-1 if isinstance(value, Constant) else shows[value] for _, value in columns]
-        written = [PlannedColumn(source[n], self._text(before[n]), *types[n]) for n in self.written_order]
-        most_uses = max(Counter(copied).values(), default=0)
+        source = [_number(origin, shows, hidden) for _, origin in columns]
+        paths = [self._path(origin, shows) if isinstance(origin, Inside) else None for _, origin in columns]
+        written = [PlannedColumn(source[n], self._text(before[n]), paths[n], *types[n]) for n in self.written_order]
+        most_uses = max(Counter((*copied, *led_into)).values(), default=0)
         marks = [None if mark is None else mark.encode() for mark in (dialect.null_text, dialect.missing_text)]
         longest_mark = max(len(mark or b"") for mark in marks)
         self.fixed = 256 + sum(map(len, before)) + (24 + longest_mark) * len(columns) + 8 * len(items.key)
@@ -189,8 +141,19 @@ class PreparedPlan:
 
     def _text(self, text: bytes) -> Text:
         padded = text + bytes(SLACK)
-        self._texts.append(padded)
+        self._kept.append(padded)
         return Text(padded, len(text))
+
+    def _path(self, path: Inside, shows: Mapping[str, int]) -> Any:
+        """A pointer to the path for C, whose first step is the number of an attribute."""
+        steps = (PathStep * len(path.steps))()
+        for number, (text, name, places) in enumerate(path.steps):
+            kept = (ctypes.c_int64 * len(places))(*places)
+            self._kept.append(kept)
+            steps[number] = PathStep(self._text(_meant(text)), self._text(_meant(name)), len(places), kept)
+        self._kept.append(steps)
+        text, name, _ = path.steps[0]
+        return ctypes.pointer(PlannedPath(shows[path.whole], shows[text], shows[name], len(path.steps), steps))
 
     def _mark(self, text: bytes | None) -> Text:
         return Text(None, -1) if text is None else self._text(text)
@@ -241,13 +204,18 @@ def _typed(text: str) -> tuple[int, int, int]:
     return {"binary": _BINARY, "boolean": _BOOLEAN}.get(column.kind, _TEXT), 0, 0
 
 
-def _before(ends: _Ends, name: str, value: str | Constant) -> bytes:
-    if isinstance(value, Constant):
-        return value.text
+def _number(origin: Origin, shows: Mapping[str, int], hidden: int) -> int:
+    """A column's attribute; none for a constant, one that no item has for a path."""
+    return -1 if isinstance(origin, Constant) else hidden if isinstance(origin, Inside) else shows[origin]
+
+
+def _before(ends: _Ends, name: str, origin: Origin) -> bytes:
+    if isinstance(origin, Constant):
+        return origin.text
     return f",{json_string(name)}:".encode() if ends.mode == JSON else b""
 
 
-def _written_order(ends: _Ends, columns: Sequence[tuple[str, str | Constant]]) -> list[int]:
+def _written_order(ends: _Ends, columns: Sequence[tuple[str, Origin]]) -> list[int]:
     numbers = range(len(columns))
     return sorted(numbers, key=lambda number: columns[number][0]) if ends.mode == JSON else list(numbers)
 
@@ -257,6 +225,14 @@ def _roles(name: str | None, shown: frozenset[str] | None, *, others: bool) -> i
     if shown is not None and name not in shown:
         return 0
     return SHOWN if others else SHOWN | OTHER
+
+
+def _meant(name: str) -> bytes:
+    """A member's name, which is compared with what the names in a page mean."""
+    try:
+        return name.encode()
+    except UnicodeEncodeError:
+        return _NOT_IN_ANY_PAGE
 
 
 def _as_in_pages(name: str) -> bytes:

@@ -64,11 +64,8 @@ static uint8_t *write_csv(call *c, uint8_t *out) {
             out = written(out, &column->before);
             continue;
         }
-        attribute *one = &c->work.attributes[column->attribute];
-        if (!is_in_item(c, one))
-            continue;
-        one->kinds |= 1u << one->value.kind;
-        if (!(out = write_cell(c, out, &one->value)))
+        const value *given = value_of(c, number);
+        if (given && !(out = write_cell(c, out, given)))
             return NULL;
     }
     if (count == 1 && out == start) {
@@ -86,13 +83,10 @@ static uint8_t *write_typed(call *c, uint8_t *out) {
             out = written(out, &column->before);
             continue;
         }
-        attribute *one = &c->work.attributes[column->attribute];
-        int here = is_in_item(c, one);
-        if (here)
-            one->kinds |= 1u << one->value.kind;
-        here = here && one->value.kind != KIND_NULL;
+        const value *given = value_of(c, number);
+        int here = given && given->kind != KIND_NULL;
         *out++ = (uint8_t)here;
-        if (here && !(out = typed_value(out, &one->value, column, c->work.end)))
+        if (here && !(out = typed_value(out, given, column, c->work.end)))
             return NULL;
     }
     return out;
@@ -106,12 +100,11 @@ static uint8_t *write_object(call *c, uint8_t *out) {
             out = written(out, &column->before);
             continue;
         }
-        attribute *one = &c->work.attributes[column->attribute];
-        if (!is_in_item(c, one))
+        const value *given = value_of(c, number);
+        if (!given)
             continue;
-        one->kinds |= 1u << one->value.kind;
         out = written(out, &column->before);
-        if (!(out = write_json(c, out, &one->value)))
+        if (!(out = write_json(c, out, given)))
             return NULL;
     }
     /* The comma that the first member begins with belongs to none. */
@@ -217,7 +210,7 @@ static int keep(call *c, position item, position behind) {
           : p->mode == TYPED ? write_typed(c, out)
           : p->mode == NAMES ? note_names(c, out)
                              : write_dialect(c, out);
-    if (!out)
+    if (!out || c->broken)
         return UNEXPECTED;
     out = written(out, &p->close);
     if (p->table_count && !note_table(c, out - c->out))

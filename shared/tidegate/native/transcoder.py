@@ -25,7 +25,8 @@ from tidegate.native.library import (
     Room,
     library,
 )
-from tidegate.native.plan import ByTable, ItemSpec, PreparedPlan, RowSpec, plan_of_lines, plan_of_pages
+from tidegate.native.plan import PreparedPlan, plan_of_lines, plan_of_pages
+from tidegate.native.spec import ByTable, ItemSpec, RowSpec
 
 _MOST_TRIES: Final = 10
 """Each with larger buffers, up to 512 times the first, which is nearly always enough."""

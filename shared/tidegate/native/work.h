@@ -54,7 +54,8 @@ typedef struct {
 
 typedef struct {
     position begin, end; /* of the input */
-    uint8_t *memory;     /* for the item's nested values as JSON, at most twice the item, and as much for sorting */
+    uint8_t *memory;     /* for the item's nested values as JSON, at most twice the item, as much for one that a path
+                            leads to, and as much for sorting */
     size_t memory_size;
     uint8_t *nested;     /* where the next one goes */
     int quotes;          /* how many times each quote in them is written */

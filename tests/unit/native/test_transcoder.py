@@ -2,7 +2,6 @@
 
 import _ctypes
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzz.reference import Result, body_of, lines_result, page_result
-from tidegate.dialects import QUOTINGS, Dialect
 from tidegate.model import AttributeValue
 from tidegate.native import (
     FORMATS,
-    ByTable,
     ItemSpec,
     Refusal,
     Rows,
@@ -23,42 +20,10 @@ from tidegate.native import (
     Transcoder,
     available,
     why_not,
-    writes_dialect,
 )
-from tidegate.native.library import MOST_TABLES, Library, UnusableLibraryError
-from unit.part_samples import MIX, dialects, wire_records
-
-ITEMS = ItemSpec(("id",), "at", "epochMillis", None)
-ALL = (0, 1 << 60)
-Item = dict[str, AttributeValue]
-
-
-def rows_of(format_name: str, *columns: str, others: bool = True, guard: bool = True) -> RowSpec:
-    return RowSpec(format_name, formula_guard=guard, columns=tuple((name, name) for name in columns), others=others)
-
-
-def item(number: int, **more: AttributeValue) -> Item:
-    return {"id": {"S": f"r{number}"}, "at": {"N": str(1000 + number)}, **more}
-
-
-def transcribed(
-    body: bytes, rows: RowSpec | ByTable | None, items: ItemSpec = ITEMS, window: tuple[int, int] = ALL
-) -> Rows:
-    answer = Transcoder(items, rows).page(body, *window)
-    assert isinstance(answer, Rows)
-    return answer
-
-
-def agrees(
-    body: bytes, rows: RowSpec | ByTable | None, items: ItemSpec = ITEMS, window: tuple[int, int] = ALL
-) -> Result:
-    found = Result.of(transcribed(body, rows, items, window))
-    assert found == page_result(body, items, rows, *window)
-    return found
-
-
-def refused(body: bytes, rows: RowSpec | ByTable | None = None) -> bool:
-    return Transcoder(ITEMS, rows).page(body, *ALL) is Refusal.UNEXPECTED
+from tidegate.native.library import Library, UnusableLibraryError
+from unit.native_pages import ALL, ITEMS, Item, agrees, item, refused, rows_of, transcribed
+from unit.part_samples import MIX, wire_records
 
 
 def test_the_library_is_there_because_make_install_builds_it() -> None:
@@ -181,87 +146,6 @@ def test_columns_may_have_other_names_and_one_attribute_may_be_in_two() -> None:
     body = body_of([item(0, a={"SS": ["b", "a"]})])
     rows = RowSpec("JSONL", formula_guard=True, columns=(("z", "a"), ('"', "at"), ("y", "a")), others=True)
     assert agrees(body, rows).data == b'{"\\"":1000,"y":["a","b"],"z":["a","b"]}\n'
-
-
-@given(st.lists(wire_records(), min_size=1, max_size=3), dialects().filter(writes_dialect), st.booleans())
-@settings(max_examples=80, deadline=None)
-def test_any_dialect_gives_the_bytes_of_the_python_path(records: list[Item], dialect: Dialect, guard: bool) -> None:
-    plain = [{n: v for n, v in r.items() if n.isprintable() and not {'"', "\\"} & set(n)} for r in records]
-    names = sorted({"a"}.union(*plain))
-    rows = replace(rows_of("CSV", *names, guard=guard), dialect=dialect)
-    agrees(body_of([{**record, **item(number)} for number, record in enumerate(plain)]), rows)
-
-
-@pytest.mark.parametrize("quoting", QUOTINGS)
-@pytest.mark.parametrize("mark", [None, "", "0", "true", "x", "[]"])
-@pytest.mark.parametrize("columns", [("a",), ("a", "b")])
-def test_what_reads_like_no_value_gets_quotes(quoting: str, mark: str | None, columns: tuple[str, ...]) -> None:
-    values: list[AttributeValue] = [
-        {"NULL": True}, {"S": ""}, {"S": "0"}, {"N": "0"}, {"BOOL": True}, {"S": "true"}, {"S": "x"}, {"L": []},
-        {"S": "[]"}, {"S": 'x"'}, {"M": {"k": {"S": ";"}}},
-    ]  # fmt: skip
-    body = body_of([item(0), *(item(number, a=value) for number, value in enumerate(values))])
-    for null_text, missing_text in ((mark, None), (None, mark), (mark, "x")):
-        dialect = Dialect(";", quoting, "\n", null_text=null_text, missing_text=missing_text)
-        agrees(body, replace(rows_of("CSV", *columns), dialect=dialect))
-
-
-def test_a_backslash_between_cells_is_told_from_one_that_begins_an_escape() -> None:
-    texts = ["\\", "line\nbreak", 'quo"te', "/", "plain", "\\\\n"]
-    rows = replace(rows_of("CSV", "a", "b"), dialect=Dialect("\\"))
-    found = agrees(body_of([item(number, a={"S": text}) for number, text in enumerate(texts)]), rows)
-    assert found.data.startswith(b'"\\"\\\r\n"line\nbreak"\\\r\n')
-
-
-def test_dialects_with_more_than_a_byte_between_cells_are_known_beforehand() -> None:
-    assert [writes_dialect(Dialect(one)) for one in (",", "\t", "\x7f", "\u00a6", "\u2028")] == [True] * 3 + [False] * 2
-    assert not writes_dialect(Dialect(null_text="\ud800"))
-
-
-def test_lines_of_each_table_stand_together_by_their_first_records() -> None:
-    kinds = ("b", "a", "b", "", "a~c", "b")
-    found = agrees(body_of([item(n, kind={"S": kind}) for n, kind in enumerate(kinds)]), ByTable(("kind",)))
-    assert [(table, len(ends)) for table, _, ends in found.by_table] == [("b", 3), ("a", 1), ("_none", 1), ("a~c", 1)]
-    assert (found.tables, found.times) == ([0, 1, 0, 2, 3, 0], [1000, 1001, 1002, 1003, 1004, 1005])
-    assert found.identities == [(f"r{number}",) for number in range(6)]
-
-
-def test_tables_are_one_where_their_names_are_one_whatever_they_come_from() -> None:
-    records = [
-        item(0, a={"S": "x~y"}, b={"S": "1"}),
-        item(1, a={"S": "x"}, b={"S": "y~1"}),
-        item(2, a={"S": "x~y"}, b={"N": "1"}),
-        item(3, a={"S": "_none"}),
-        item(4, a={"S": "x"}, b={"BOOL": True}),
-    ]
-    found = agrees(body_of(records), ByTable(("a", "b")))
-    assert [table for table, _, _ in found.by_table] == ["x~y~1", "_none"]
-    hidden = agrees(
-        body_of(records), ByTable(("a", "b")), ItemSpec(("id",), "at", "epochMillis", frozenset({"id", "b"}))
-    )
-    assert [table for table, _, _ in hidden.by_table] == ["_none"]
-
-
-def test_the_name_of_a_table_is_the_text_that_is_meant_and_half_a_pair_is_none() -> None:
-    body = body_of([item(0, a={"S": "x"}), item(1, a={"S": "y"})])
-    escaped = body.replace(b'"x"', b'"\\u00e9\\n\\ud83d\\ude00"')
-    assert agrees(escaped, ByTable(("a",))).by_table[0][0] == "\u00e9\n\N{GRINNING FACE}"
-    assert refused(body.replace(b'"x"', b'"\\ud83d"'), ByTable(("a",)))
-
-
-def test_a_page_of_more_tables_than_fit_is_refused() -> None:
-    found = [item(number, kind={"N": str(number)}) for number in range(MOST_TABLES + 1)]
-    assert len(agrees(body_of(found[:-1]), ByTable(("kind",))).by_table) == MOST_TABLES
-    assert refused(body_of(found), ByTable(("kind",)))
-    assert agrees(body_of([]), ByTable(("kind",))).by_table == []
-
-
-def test_lines_without_columns_tell_which_attributes_occur_in_them() -> None:
-    packed = agrees(body_of([item(0, a={"S": "x"}), item(1, bee={"N": "1"})]), None)
-    answer = Transcoder(ITEMS, None).lines(packed.data)
-    assert isinstance(answer, Rows)
-    assert (sorted(answer.seen), answer.count) == (["a", "at", "bee", "id"], 2)
-    assert Transcoder(ITEMS, None).lines(packed.data[1:]) is Refusal.UNEXPECTED
 
 
 def deep(levels: int) -> AttributeValue:
