@@ -34,9 +34,9 @@ typedef struct {
 } planned_path;
 
 typedef struct {
-    int64_t attribute; /* -1 for one that is the same in every record: all of it is in `before` */
+    int64_t attribute; /* -1 for one that is no copy: it has a path, or it is constant and all of it in `before` */
     bytes before;      /* what stands before its value: nothing in CSV, ,"name": in JSON */
-    const planned_path *path;    /* NULL for a copy of an attribute */
+    const planned_path *path;
     int64_t type, digits, scale; /* in TYPED, see typed.h */
 } planned_column;
 
@@ -93,6 +93,10 @@ typedef struct {
     int broken;   /* whether there was no memory for it */
     unsigned other; /* OTHER where the item that is being read has an attribute that is no column */
 } call;
+
+static inline int is_constant(const planned_column *column) {
+    return column->attribute < 0 && !column->path;
+}
 
 static inline uint8_t *written(uint8_t *out, const bytes *text) {
     return copied(out, text->at, text->at + text->size, text->at + text->size + SLACK);

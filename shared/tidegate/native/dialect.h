@@ -78,7 +78,7 @@ static uint8_t *write_dialect(call *c, uint8_t *out) {
         const planned_column *column = &p->columns[number];
         if (number)
             *out++ = (uint8_t)p->delimiter;
-        if (column->attribute < 0) {
+        if (is_constant(column)) {
             out = written(out, &column->before);
             continue;
         }

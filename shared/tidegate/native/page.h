@@ -150,7 +150,7 @@ static position read_last_key(call *c, position at) {
         at = read_string(at + 1, end, &name);
         if (!at || at >= end || *at != ':')
             return NULL;
-        at = read_value(&c->work, at + 1, &found);
+        at = read_other_value(&c->work, at + 1, &found);
         if (!at || at >= end || found.kind > KIND_B)
             return NULL;
     } while (*at == ',');
@@ -280,7 +280,7 @@ static int report_attributes(call *c) {
     outcome *o = c->outcome;
     for (int64_t number = 0; number < c->plan->column_count; number++) {
         const planned_column *column = &c->plan->columns[number];
-        if (column->attribute >= 0 && !column->path)
+        if (column->attribute >= 0)
             c->room->kinds[number] = w->attributes[column->attribute].kinds;
     }
     for (uint32_t number = 0; number < w->attribute_count; number++) {

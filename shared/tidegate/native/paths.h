@@ -90,13 +90,13 @@ static position place_of(const call *c, const planned_path *path) {
 }
 
 /* The value that a column's path leads to, until the next one is asked for; NULL where there is none. */
-static const value *value_inside(call *c, int64_t number) {
+COLD const value *value_inside(call *c, int64_t number) {
     work *w = &c->work;
     position at = place_of(c, c->plan->columns[number].path);
     if (!at)
         return NULL;
     uint8_t *nested = w->nested;
-    if (!read_value(w, at, &c->inside)) {
+    if (!read_other_value(w, at, &c->inside)) {
         c->broken = 1; /* there is no memory for sorting */
         return NULL;
     }
@@ -106,9 +106,9 @@ static const value *value_inside(call *c, int64_t number) {
 }
 
 /* The value of a column that is no constant; NULL where the record has none. */
-static inline const value *value_of(call *c, int64_t number) {
+HOT const value *value_of(call *c, int64_t number) {
     const planned_column *column = &c->plan->columns[number];
-    if (column->path)
+    if (column->attribute < 0)
         return value_inside(c, number);
     attribute *one = &c->work.attributes[column->attribute];
     if (!is_in_item(c, one))

@@ -103,7 +103,7 @@ class PreparedPlan:
         """Of each column that is a constant."""
         types = [(0, 0, 0) if rows is None or not rows.types else _typed(rows.types[n]) for n in range(len(columns))]
         shows = {name: at[name] if roles[name] & SHOWN else hidden for name in self.names}
-        source = [_number(origin, shows, hidden) for _, origin in columns]
+        source = [shows[origin] if isinstance(origin, str) else -1 for _, origin in columns]
         paths = [self._path(origin, shows) if isinstance(origin, Inside) else None for _, origin in columns]
         written = [PlannedColumn(source[n], self._text(before[n]), paths[n], *types[n]) for n in self.written_order]
         most_uses = max(Counter((*copied, *led_into)).values(), default=0)
@@ -202,11 +202,6 @@ def _typed(text: str) -> tuple[int, int, int]:
     if column.physical == INT64:
         return _SHORT, _SHORT_DIGITS, {"epochMillis": 3, "epochSeconds": 6}.get(column.notation, 0)
     return {"binary": _BINARY, "boolean": _BOOLEAN}.get(column.kind, _TEXT), 0, 0
-
-
-def _number(origin: Origin, shows: Mapping[str, int], hidden: int) -> int:
-    """A column's attribute; none for a constant, one that no item has for a path."""
-    return -1 if isinstance(origin, Constant) else hidden if isinstance(origin, Inside) else shows[origin]
 
 
 def _before(ends: _Ends, name: str, origin: Origin) -> bytes:

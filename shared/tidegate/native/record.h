@@ -60,7 +60,7 @@ static uint8_t *write_csv(call *c, uint8_t *out) {
         const planned_column *column = &c->plan->columns[number];
         if (number)
             *out++ = ',';
-        if (column->attribute < 0) {
+        if (is_constant(column)) {
             out = written(out, &column->before);
             continue;
         }
@@ -79,7 +79,7 @@ static uint8_t *write_csv(call *c, uint8_t *out) {
 static uint8_t *write_typed(call *c, uint8_t *out) {
     for (int64_t number = 0; number < c->plan->column_count; number++) {
         const planned_column *column = &c->plan->columns[number];
-        if (column->attribute < 0) {
+        if (is_constant(column)) {
             out = written(out, &column->before);
             continue;
         }
@@ -96,7 +96,7 @@ static uint8_t *write_object(call *c, uint8_t *out) {
     uint8_t *start = out;
     for (int64_t number = 0; number < c->plan->column_count; number++) {
         const planned_column *column = &c->plan->columns[number];
-        if (column->attribute < 0) {
+        if (is_constant(column)) {
             out = written(out, &column->before);
             continue;
         }
