@@ -88,6 +88,7 @@ typedef struct {
     outcome *outcome;
     int64_t low, high;
     uint8_t *start, *out; /* where the records are written, and the next one: the output, or memory before it */
+    uint8_t *lines; /* that memory */
     uint8_t *names, *new_name; /* of the tables met so far, one behind the other, and the next one's place */
     value inside; /* of the column that is being written, where it has a path */
     int broken;   /* whether there was no memory for it */

@@ -8,12 +8,11 @@
 /* Takes memory, and puts the plan's attributes first, so that their numbers are the plan's. */
 static int prepare(call *c) {
     size_t size = (size_t)(c->work.end - c->work.begin), nested = 6 * size + 2 * SLACK;
-    size_t by_table = c->plan->table_count ? room_for_tables(c) : 0;
-    if (!take_memory(&c->work, nested + by_table) || !c->plan->attribute_count)
+    if (!take_memory(&c->work, nested + room_for_names(c)) || !c->plan->attribute_count)
         return 0;
     memset(c->room->kinds, 0, (size_t)c->plan->column_count * sizeof *c->room->kinds);
-    if (by_table)
-        begin_tables(c, c->work.memory + nested);
+    if (c->plan->table_count && !begin_tables(c, c->work.memory + nested))
+        return 0;
     for (int64_t number = 0; number < c->plan->attribute_count; number++) {
         const planned_attribute *one = &c->plan->attributes[number];
         if (add_attribute(&c->work, one->name.at, (size_t)one->name.size, (unsigned)one->roles) == NOWHERE)

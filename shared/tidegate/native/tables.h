@@ -8,14 +8,16 @@
 
 #include "call.h"
 
-/* Bytes for the names and for the lines. A name that is new is shorter than its item. */
-static size_t room_for_tables(const call *c) {
-    return (size_t)(c->work.end - c->work.begin) + 4 * SLACK + (size_t)c->room->out_size;
+/* Bytes for the names: one that is new is shorter than its item. */
+static size_t room_for_names(const call *c) {
+    return c->plan->table_count ? (size_t)(c->work.end - c->work.begin) + 4 * SLACK : 0;
 }
 
-static void begin_tables(call *c, uint8_t *memory) {
-    c->names = c->new_name = memory;
-    c->start = c->out = memory + (c->work.end - c->work.begin) + 4 * SLACK;
+/* 0 where there is no memory. Nearly all of that for the lines is touched, so it had better been touched before. */
+static int begin_tables(call *c, uint8_t *names) {
+    c->names = c->new_name = names;
+    c->start = c->out = c->lines = malloc((size_t)c->room->out_size + 1);
+    return c->lines != NULL;
 }
 
 /* Writes the name of the table of the item that was just read; NULL where it has no whole name. */

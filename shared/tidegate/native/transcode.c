@@ -36,6 +36,7 @@ static void finish(call *c, int status) {
     outcome *o = c->outcome;
     o->status = status == DONE ? report_attributes(c) : status;
     o->size = c->out - c->start;
+    free(c->lines);
     end_work(&c->work);
 }
 
