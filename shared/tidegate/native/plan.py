@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring as json_string
 from typing import Any, Final
@@ -64,6 +64,30 @@ _NOT_IN_ANY_PAGE: Final = b"\xff"
 """A name that no UTF-8 text contains, for attributes whose values shall not be found."""
 
 
+class _Attributes:
+    """The attributes that a plan mentions, numbered by their place in `names`, and what becomes of each."""
+
+    def __init__(
+        self, items: ItemSpec, rows: RowSpec | None, shown: frozenset[str] | None, tables: tuple[str, ...]
+    ) -> None:
+        origins = () if rows is None else tuple(origin for _, origin in rows.columns)
+        others = rows is None or rows.others
+        ignored = frozenset() if rows is None or others else rows.ignored
+        copied = [origin for origin in origins if isinstance(origin, str)]
+        led_into = [name for origin in origins if isinstance(origin, Inside) for name in origin.roots]
+        mentioned = (*items.key, items.time, *(items.owner or ())[:1], *copied, *led_into, *tables, *(shown or ()))
+        self.names = list(dict.fromkeys((*mentioned, *ignored)))
+        welcome = ignored.union(copied)
+        self.roles = [_roles(name, shown, others=others or name in welcome) for name in self.names]
+        self.unknown_roles = _roles(None, shown, others=others)
+        self.number = {name: number for number, name in enumerate(self.names)}
+        hidden = len(self.names)
+        self.shown_number = {n: at if self.roles[at] & SHOWN else hidden for n, at in self.number.items()}
+        """The number; of one that records do not show that of an attribute which no item has, behind all others."""
+        self.most_uses = max(Counter((*copied, *led_into)).values(), default=0)
+        """In so many columns one attribute is at most, itself or by a path."""
+
+
 class PreparedPlan:
     """A plan in memory that C can read, with all that it points to."""
 
@@ -78,54 +102,39 @@ class PreparedPlan:
         ends = without_rows if rows is None else _Ends.of(rows)
         dialect = RFC_4180 if rows is None else rows.dialect
         columns = () if rows is None else rows.columns
-        others = rows is None or rows.others
+        known = _Attributes(items, rows, shown, tables)
         self._kept: list[Any] = []
+        self.names = known.names
         self.written_order = _written_order(ends, columns)
         """Numbers of the columns in the order in which a record's bytes have them."""
+        self.constant_kinds = [origin.kinds if isinstance(origin, Constant) else None for _, origin in columns]
+        """Of each column that is a constant."""
         self.key_count = len(items.key)
         self.column_count = len(columns)
         self.has_tables = bool(tables)
-        owner = items.owner or ()
-        ignored = frozenset() if rows is None or others else rows.ignored
-        copied = [origin for _, origin in columns if isinstance(origin, str)]
-        led_into = [name for _, origin in columns if isinstance(origin, Inside) for name in origin.roots]
-        wanted = {*copied}
-        self.names = list(
-            dict.fromkeys((*items.key, items.time, *owner[:1], *wanted, *led_into, *tables, *(shown or ()), *ignored))
-        )
-        roles = {name: _roles(name, shown, others=others or name in wanted | ignored) for name in self.names}
-        at = {name: number for number, name in enumerate(self.names)}
-        hidden = len(self.names)
-        attributes = [PlannedAttribute(self._text(_as_in_pages(name)), roles[name]) for name in self.names]
-        attributes.append(PlannedAttribute(self._text(_NOT_IN_ANY_PAGE), 0))
-        before = [_before(ends, name, value) for name, value in columns]
-        self.constant_kinds = [value.kinds if isinstance(value, Constant) else None for _, value in columns]
-        """Of each column that is a constant."""
-        types = [(0, 0, 0) if rows is None or not rows.types else _typed(rows.types[n]) for n in range(len(columns))]
-        shows = {name: at[name] if roles[name] & SHOWN else hidden for name in self.names}
-        source = [shows[origin] if isinstance(origin, str) else -1 for _, origin in columns]
-        paths = [self._path(origin, shows) if isinstance(origin, Inside) else None for _, origin in columns]
-        written = [PlannedColumn(source[n], self._text(before[n]), paths[n], *types[n]) for n in self.written_order]
-        most_uses = max(Counter((*copied, *led_into)).values(), default=0)
+        before = [_before(ends, name, origin) for name, origin in columns]
         marks = [None if mark is None else mark.encode() for mark in (dialect.null_text, dialect.missing_text)]
         longest_mark = max(len(mark or b"") for mark in marks)
         self.fixed = 256 + sum(map(len, before)) + (24 + longest_mark) * len(columns) + 8 * len(items.key)
+        written = [self._column(columns[n][1], before[n], _type(rows, n), known) for n in self.written_order]
+        attributes = [(_as_in_pages(n), roles) for n, roles in zip(known.names, known.roles, strict=True)]
+        attributes.append((_NOT_IN_ANY_PAGE, 0))
         self._plan = Plan(
             mode=ends.mode,
             guard=rows is not None and rows.formula_guard,
-            unknown_roles=_roles(None, shown, others=others),
-            time=at[items.time],
+            unknown_roles=known.unknown_roles,
+            time=known.number[items.time],
             notation=NOTATIONS[items.time_type],
-            owner=at[owner[0]] if owner else -1,
-            owner_text=self._text(owner[1].encode(errors="surrogatepass")) if owner else Text(None, -1),
+            owner=known.number[items.owner[0]] if items.owner else -1,
+            owner_text=self._mark(items.owner[1].encode(errors="surrogatepass") if items.owner else None),
             key_count=len(items.key),
             attribute_count=len(attributes),
             column_count=len(columns),
             table_count=len(tables),
-            key=(ctypes.c_int64 * len(items.key))(*(at[name] for name in items.key)),
-            attributes=(PlannedAttribute * len(attributes))(*attributes),
-            columns=(PlannedColumn * len(written))(*written),
-            table=(ctypes.c_int64 * len(tables))(*(shows[name] for name in tables)),
+            key=_numbers(known.number[name] for name in items.key),
+            attributes=_array(PlannedAttribute, [PlannedAttribute(self._text(n), roles) for n, roles in attributes]),
+            columns=_array(PlannedColumn, written),
+            table=_numbers(known.shown_number[name] for name in tables),
             open=self._text(ends.before),
             close=self._text(ends.after),
             separator=self._text(ends.between),
@@ -135,9 +144,14 @@ class PreparedPlan:
             missing_text=self._mark(marks[1]),
             fixed=self.fixed,
             # A nested value in CSV has its quotes doubled; a packed record has its key twice.
-            growth=2 * most_uses if rows is not None else 1 + len(items.key),
+            growth=2 * known.most_uses if rows is not None else 1 + len(items.key),
         )
         self.pointer = ctypes.pointer(self._plan)
+
+    def _column(self, origin: Origin, before: bytes, typed: tuple[int, int, int], known: _Attributes) -> PlannedColumn:
+        number = known.shown_number[origin] if isinstance(origin, str) else -1
+        path = self._path(origin, known.shown_number) if isinstance(origin, Inside) else None
+        return PlannedColumn(number, self._text(before), path, *typed)
 
     def _text(self, text: bytes) -> Text:
         padded = text + bytes(SLACK)
@@ -148,8 +162,7 @@ class PreparedPlan:
         """A pointer to the path for C, whose first step is the number of an attribute."""
         steps = (PathStep * len(path.steps))()
         for number, (text, name, places) in enumerate(path.steps):
-            kept = (ctypes.c_int64 * len(places))(*places)
-            self._kept.append(kept)
+            self._kept.append(kept := _numbers(places))
             steps[number] = PathStep(self._text(_meant(text)), self._text(_meant(name)), len(places), kept)
         self._kept.append(steps)
         text, name, _ = path.steps[0]
@@ -157,6 +170,20 @@ class PreparedPlan:
 
     def _mark(self, text: bytes | None) -> Text:
         return Text(None, -1) if text is None else self._text(text)
+
+
+def _numbers(numbers: Iterable[int]) -> Any:
+    listed = tuple(numbers)
+    return (ctypes.c_int64 * len(listed))(*listed)
+
+
+def _array(kind: Any, members: Sequence[ctypes.Structure]) -> Any:
+    return (kind * len(members))(*members)
+
+
+def _type(rows: RowSpec | None, number: int) -> tuple[int, int, int]:
+    """Of a column of typed rows, as `_typed` has it."""
+    return (0, 0, 0) if rows is None or not rows.types else _typed(rows.types[number])
 
 
 def plan_of_pages(items: ItemSpec, target: RowSpec | ByTable | None) -> PreparedPlan:
