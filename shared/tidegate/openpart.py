@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,18 +10,19 @@ from tidegate.columnar import ColumnarStream
 from tidegate.columns import ColumnOrder
 from tidegate.columnschema import ColumnSchema
 from tidegate.compression import Compression, compression_of
-from tidegate.dialects import RFC_4180
+from tidegate.constants import constant_of
 from tidegate.formats import Format
 from tidegate.formats.parquet import ParquetFormat
 from tidegate.model import JSON, ColumnSpec, Definition, JSONObject
+from tidegate.native import Inside, Origin, writes_dialect, writes_type
 from tidegate.native import columns as native_columns
-from tidegate.native import writes_type
+from tidegate.packing import unpacked
 from tidegate.parquet.columntypes import column_type
 from tidegate.parquet.pagecompression import Codec, codec_of
 from tidegate.parquet.rowgroup import Transpose, texts, transposed
-from tidegate.paths import is_plain
+from tidegate.paths import is_plain, steps_of
 from tidegate.pieces import PLAIN, PartStream, Pieces, Tails
-from tidegate.transcoding import FORMATS, ItemSpec, Refusal, RowSpec, Transcoding
+from tidegate.transcoding import FORMATS, ItemSpec, Refusal, Rows, RowSpec, Transcoding
 from tidegate.waiting import Waiting
 
 
@@ -78,13 +79,13 @@ class Plan:
         return ParquetFormat([column_type(text) for _, text in stream.columns])
 
     def first_values(
-        self, names: tuple[str, ...], lines: bytes
+        self, chosen: Sequence[ColumnSpec], names: tuple[str, ...], lines: bytes
     ) -> list[tuple[frozenset[str], Callable[[], Iterator[str]]]] | None:
         """Of each column the kinds of values in these packed records, and what is in those that are not null, as text.
 
         None where the records must become objects to know.
         """
-        spec = None if self.transcoding is None else self.row_spec(names)  # all text: there are no types yet
+        spec = None if self.transcoding is None else self.row_spec(chosen, names)  # all text: there are no types yet
         if self.transcoding is None or spec is None:
             return None
         rows = self.transcoding.transcoder(self.items, spec).lines(lines)
@@ -94,24 +95,48 @@ class Plan:
         _, columns, _ = self._transpose(rows.data, 0, len(rows.data), types, rows.count)
         return [(kinds, partial(texts, values)) for kinds, values in zip(rows.kinds, columns, strict=True)]
 
-    def row_spec(self, names: tuple[str, ...], types: tuple[str, ...] = ()) -> RowSpec | None:
-        """What the transcoder is to make of records in a part of these columns; None where only objects will do."""
-        if not all(map(writes_type, types)):
-            return None
-        chosen = self.definition.columns
-        columns = _attributes(chosen) if chosen else tuple(zip(names, names, strict=True))
+    def attributes(self, lines: bytes) -> Collection[str]:
+        """Those that occur in these packed records."""
+        if self.transcoding is not None:
+            found = self.transcoding.transcoder(self.items, None).lines(lines)
+            if isinstance(found, Rows):
+                return found.seen
+        return {name for record in unpacked(lines) for name in record.values}
+
+    def row_spec(
+        self, chosen: Sequence[ColumnSpec], names: tuple[str, ...], types: tuple[str, ...] = ()
+    ) -> RowSpec | None:
+        """What the transcoder is to make of records in a part of these columns; None where only objects will do.
+
+        The first columns are the `chosen` ones, if there are any, the others attributes of their own name.
+        """
         spec = self.definition.format
-        if spec.type not in FORMATS or spec.dialect != RFC_4180:
+        if spec.type not in FORMATS or not writes_dialect(spec.dialect) or not all(map(writes_type, types)):
             return None
-        if columns is None or (chosen and self.definition.unknown_columns != "ignore"):
-            return None  # a column that is more than a copy; attributes that are looked at first
-        return RowSpec(spec.type, spec.formula_guard, columns, others=bool(chosen), types=types)
+        columns: list[tuple[str, Origin]] = []
+        for column, type_text in zip(chosen, types or ["text"] * len(chosen), strict=False):
+            found = self._origin_of(column, type_text)
+            if found is None:
+                return None
+            columns.append((column.name, found))
+        others = bool(chosen) and self.definition.unknown_columns == "ignore"
+        return RowSpec(
+            spec.type,
+            spec.formula_guard,
+            (*columns, *((name, name) for name in names[len(chosen) :])),
+            others=others,
+            types=types,
+            dialect=spec.dialect,
+            ignored=self.order.known(names) if chosen and not others else frozenset(),
+        )
 
-
-def _attributes(columns: Sequence[ColumnSpec]) -> tuple[tuple[str, str], ...] | None:
-    """Each column's name and its attribute, None where one leads into an attribute, is a date, or comes from none."""
-    copied = tuple((c.name, c.path) for c in columns if c.path is not None and is_plain(c.path) and c.date is None)
-    return copied if len(copied) == len(columns) else None
+    def _origin_of(self, column: ColumnSpec, type_text: str) -> Origin | None:
+        """Where a column's values come from; None where they are more than copied."""
+        if column.path is None:
+            return constant_of(column, self.definition.format, self.format, type_text)
+        if column.date is not None:
+            return None
+        return column.path if is_plain(column.path) else Inside(column.path, steps_of(column.path))
 
 
 @dataclass(slots=True)

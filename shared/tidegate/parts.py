@@ -23,6 +23,7 @@ from tidegate.openpart import OpenPart, Plan
 from tidegate.packing import unpacked, unpacked_pieces
 from tidegate.partnames import part_key
 from tidegate.pieces import Spool, Tails, part_json, part_of
+from tidegate.tablelines import RawTable
 from tidegate.transcoding import RawPage, Refusal, Rows
 from tidegate.waiting import Ahead, Waiting
 
@@ -59,8 +60,8 @@ class TableWriter:
             else:
                 start = self._emit(part, part.names, records, start)
 
-    def write_raw(self, page: RawPage) -> None:
-        """Adds a page's records in their order, as `write` does, without making objects of them where possible."""
+    def write_raw(self, page: RawPage | RawTable) -> None:
+        """Adds a page's records, or this table's of it, as `write` does, where possible without making objects."""
         start = 0
         while start < len(page):
             self.fold()
@@ -119,7 +120,7 @@ class TableWriter:
         if schema is None or not untyped:
             return
         names = self._plan.order.of(part.waiting.seen)
-        by_library = self._plan.first_values(names, lines)
+        by_library = self._plan.first_values(self._chosen, names, lines)
         found = by_library or [contents(column) for column in self._columns(names, self._readable(unpacked(lines)))]
         for name, (kinds, values) in zip(names, found, strict=True):
             if name in untyped:
@@ -237,25 +238,26 @@ class TableWriter:
         taken = self._take(part, rows, 0)
         return taken if taken < rows.count else None
 
-    def _pack(self, part: OpenPart, page: RawPage, start: int) -> int | None:
+    def _pack(self, part: OpenPart, page: RawPage | RawTable, start: int) -> int | None:
         """As `_discover`, for a page's records from `start` on; how many now wait, None where it needs objects."""
-        lines, waiting = page.rows(None), part.waiting
+        lines, waiting = page.packed(), part.waiting
         if isinstance(lines, Refusal):
             return None
         before = lines.ends[start - 1] if start else 0
         enough = bisect_left(lines.ends, before + waiting.most_bytes - waiting.size, lo=start) + 1
-        stop = min(lines.count, enough, start + waiting.most_records - waiting.records)
+        stop = min(len(page), enough, start + waiting.most_records - waiting.records)
         packed_lines = memoryview(lines.data)[before : lines.ends[stop - 1]]
-        seen = lines.seen
-        if (start, stop) != (0, lines.count) and not seen <= waiting.seen:
-            # Those that are new may all be in other records of the page.
-            seen = frozenset().union(*(record.values for record in unpacked(bytes(packed_lines))))
+        seen: Collection[str]
+        if isinstance(lines, Rows) and ((start, stop) == (0, lines.count) or lines.seen <= waiting.seen):
+            seen = lines.seen
+        else:  # those of the page that are new may all be in other records of it
+            seen = self._plan.attributes(bytes(packed_lines))
         waiting.add_lines(packed_lines, stop - start, seen)
         if waiting.is_full:
             self._settle(part)
         return stop - start
 
-    def _transcode(self, part: OpenPart, page: RawPage, start: int) -> int | None:
+    def _transcode(self, part: OpenPart, page: RawPage | RawTable, start: int) -> int | None:
         """As `_emit`, for a page's records from `start` on; how many were written, None where it needs objects."""
         if part.target is None:
             return None
@@ -358,10 +360,11 @@ class TableWriter:
         return len(rows)
 
     def _aim(self, part: OpenPart) -> None:
-        """Says what rows the part's columns call for, also to the source that reads ahead."""
+        """Says what rows the part's columns call for, where there is one table also to the source that reads ahead."""
         if self._plan.transcoding is not None and part.names is not None:
-            part.target = self._plan.row_spec(part.names, part.types)
-            self._plan.transcoding.target = part.target
+            part.target = self._plan.row_spec(self._chosen, part.names, part.types)
+            if not self._plan.definition.table_by:
+                self._plan.transcoding.target = part.target
 
     def _to_stream(self, part: OpenPart, data: bytes | memoryview) -> None:
         part.stream.write(data)

@@ -44,6 +44,11 @@ def roots(path: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((path, first.text, first.name)))
 
 
+def steps_of(path: str) -> tuple[tuple[str, str, tuple[int, ...]], ...]:
+    """A path's steps: the text of each, then the same read as a name with places in lists behind it (none: no list)."""
+    return tuple((step.text, step.name, step.indices) for step in _steps(path))
+
+
 def found_at(values: Mapping[str, AttributeValue], path: str) -> AttributeValue | None:
     """What a path leads to in a record's attributes, None where there is no such way.
 

@@ -123,8 +123,9 @@ class Remembering:
 
     def note(self, records: Sequence[Record]) -> None:
         """Take the window's next exported records, in the source's order."""
-        if isinstance(records, RawPage) and self._unit is not None:
-            found = records.marks(self.floor // self._unit * self._unit, self._unit)
+        if isinstance(records, RawPage):
+            unit = self._unit or 1
+            found = records.marks(self.floor // unit * unit, self._unit)
             if found is not None:
                 self.keep(found)
                 return

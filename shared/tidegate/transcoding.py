@@ -10,13 +10,19 @@ import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import TypeAlias, overload
 
 from tidegate import native
 from tidegate.model import Record
-from tidegate.native import FORMATS, ItemSpec, Refusal, Rows, RowSpec, Transcoder
+from tidegate.native import FORMATS, ByTable, ItemSpec, Refusal, Rows, RowSpec, Transcoder
 
-__all__ = ["FORMATS", "ItemSpec", "PageCounts", "RawPage", "Refusal", "RowSpec", "Rows", "Transcoding"]
+__all__ = [
+    "FORMATS", "ByTable", "ItemSpec", "PageCounts", "RawPage", "Refusal", "RowSpec", "Rows", "Target", "Transcoding",
+]  # fmt: skip
+
+
+Target: TypeAlias = RowSpec | ByTable | None
+"""Rows of these columns, or records packed as lines: each table's apart, or (None) all of them."""
 
 
 @dataclass(slots=True)
@@ -36,14 +42,14 @@ class PageCounts:
 class Transcoding:
     """What the pages of one operation are turned into. The source that reads ahead and the writer share it.
 
-    `target` is what the writer wants at the moment: rows of these columns, or (None) records packed as lines while a
-    part's columns are still being found out. Rows that were made for another target are made anew, so it is a hint.
+    `target` is what the writer wants at the moment: rows of one part's columns; packed lines while these are still
+    being found out, or where there are tables. What was made for another target is made anew, so it is a hint.
     """
 
     def __init__(self, counts: PageCounts) -> None:
-        self.target: RowSpec | None = None
+        self.target: Target = None
         self._counts = counts
-        self._made: dict[tuple[ItemSpec, RowSpec | None], Transcoder] = {}
+        self._made: dict[tuple[ItemSpec, Target], Transcoder] = {}
         self._lock = threading.Lock()
 
     def page(
@@ -63,7 +69,7 @@ class Transcoding:
             self._counts.by_reference += isinstance(rows, Refusal)
         return None if isinstance(rows, Refusal) else RawPage(self, body, span, items, (target, rows), records)
 
-    def transcoder(self, items: ItemSpec, target: RowSpec | None) -> Transcoder:
+    def transcoder(self, items: ItemSpec, target: Target) -> Transcoder:
         """The transcoder from such items to this target; made once."""
         with self._lock:
             if (items, target) not in self._made:
@@ -80,7 +86,7 @@ class RawPage(Sequence[Record]):
         body: bytes,
         span: tuple[int, int],
         items: ItemSpec,
-        made: tuple[RowSpec | None, Rows],
+        made: tuple[Target, Rows],
         records: Callable[[], Sequence[Record]],
     ) -> None:
         self._transcoding = transcoding
@@ -96,7 +102,11 @@ class RawPage(Sequence[Record]):
         """What was made of the page last; its times, counts and keys are those of any target."""
         return self._rows
 
-    def rows(self, target: RowSpec | None) -> Rows | Refusal:
+    def packed(self) -> Rows | Refusal:
+        """The records as packed lines."""
+        return self.rows(None)
+
+    def rows(self, target: Target) -> Rows | Refusal:
         """The page for this target, at no cost where it was made for it before."""
         if target != self._target:
             rows = self._transcoding.transcoder(self.items, target).page(self._body, *self._span)
@@ -105,13 +115,17 @@ class RawPage(Sequence[Record]):
             self._target, self._rows = target, rows
         return self._rows
 
-    def marks(self, since: int, unit: int) -> Iterator[tuple[int, str | None, tuple[str, ...]]] | None:
-        """Milliseconds, the time's own text and the key of each record from this time on.
+    def marks(self, since: int, unit: int | None) -> Iterator[tuple[int, str | None, tuple[str, ...]]] | None:
+        """Milliseconds, the time's own text and the key of each record from this time on, perhaps of earlier ones too.
 
-        The page is in the order of whole units of milliseconds, and `since` is one. None where that takes objects.
+        The page is in the order of whole units of milliseconds, and `since` is one; or (None) in no order. None where
+        that takes objects.
         """
         rows = self._rows
-        start = bisect_left(rows.times, since, key=lambda millis: millis // unit * unit)
+        if unit is None:
+            start = 0 if max(rows.times, default=since - 1) >= since else rows.count
+        else:
+            start = bisect_left(rows.times, since, key=lambda millis: millis // unit * unit)
         if start == rows.count:
             return iter(())
         # The times' own texts, by the way that there is for keys; only the end of a window is scanned for them.

@@ -21,8 +21,9 @@ from tidegate.model import JSON, Definition, FailedRecord, JSONObject, Part, Rec
 from tidegate.openpart import Plan
 from tidegate.parts import TableWriter
 from tidegate.pieces import Pieces, PieceStore, Tails, part_json, part_of
+from tidegate.tablelines import RawTable
 from tidegate.tables import table_of
-from tidegate.transcoding import ItemSpec, RawPage, Transcoding
+from tidegate.transcoding import ByTable, ItemSpec, RawPage, Refusal, Transcoding
 
 MAX_OPEN_TABLES = 50
 SPOOL_BYTES = 32 << 20
@@ -119,6 +120,9 @@ class PartWriter:
         }
         self._open = OrderedDict((table, self._tables[table]) for table in header.get("open", ()))
         self._failed = FailedRecords.restored(header.get("failed"), tails)
+        self._apart = ByTable(definition.table_by) if definition.table_by else None
+        if transcoding is not None:
+            transcoding.target = self._apart
         self._leading: tuple[str, ...] = ()
         self.lead(header.get("leading", ()))
 
@@ -135,18 +139,33 @@ class PartWriter:
         strict limit is exceeded, TOO_MANY_FAILED_RECORDS where no list could hold them all.
         """
         self._check_limit(len(records))
-        if isinstance(records, RawPage) and not self._definition.table_by:
-            self._add_raw(records)
-        else:
+        if not (isinstance(records, RawPage) and self._add_raw(records)):
             self._add_objects(records)
         self._added += len(records)
         check_cap(self.failed, self._groups, self._pieces)
         self._hold_at_most(SPOOL_BYTES)
 
-    def _add_raw(self, page: RawPage) -> None:
+    def _add_raw(self, page: RawPage) -> bool:
+        """Adds a page of bytes; False where its records must become objects for that."""
+        if self._apart is not None:
+            return self._add_by_table(page, self._apart)
         if len(page):
             self._touch("", {})
             self._tables[""].write_raw(page)
+        return True
+
+    def _add_by_table(self, page: RawPage, apart: ByTable) -> bool:
+        rows = page.rows(apart)
+        if isinstance(rows, Refusal) or self._plan.transcoding is None:
+            return False
+        names = [found.table for found in rows.by_table]
+        if len(self._open.keys() | names) > MAX_OPEN_TABLES:
+            return False  # one of them ends on this page, and what comes before decides which
+        for number in reversed(dict.fromkeys(reversed(rows.tables))):
+            self._touch(names[number], {})
+        for found in rows.by_table:
+            self._tables[found.table].write_raw(RawTable(self._plan.transcoding, self._plan.items, found))
+        return True
 
     def _add_objects(self, records: Sequence[Record]) -> None:
         if records and not self._definition.table_by:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tidegate.native.library import SHORT_OF_NAMES, SHORT_OF_OUT, SHORT_OF_RECORDS, Library, Outcome, Room
+from tidegate.native.library import MOST_TABLES, SHORT_OF_NAMES, SHORT_OF_OUT, SHORT_OF_RECORDS, Library, Outcome, Room
 
 _SHORT = frozenset({SHORT_OF_OUT, SHORT_OF_RECORDS, SHORT_OF_NAMES})
 
@@ -61,17 +61,24 @@ class ExactLibrary(Library):
 
     def _tried(self, sizes: _Sizes, plan: Any, call: Callable[[Room], None], outcome: Outcome) -> bool:
         """Whether it was the last call; what that one wrote is in the caller's room then."""
-        wanted = sizes.bytes(plan.contents.key_count, plan.contents.column_count)
+        wanted = sizes.bytes(plan.contents)
         blocks = {name: self._malloc(size) for name, size in wanted.items()}
         call(Room(**blocks, out_size=sizes.out, records=sizes.records, name_count=sizes.names))
         last = outcome.status not in _SHORT or sizes.at_most(outcome.status)
         if last:
-            written = {**wanted, "out": outcome.size}
+            names = [] if not outcome.table_count else self._names(blocks["groups"], outcome.table_count)
+            written = {**wanted, "out": max((outcome.size, *names))}
             for name, block in blocks.items():
                 ctypes.memmove(getattr(sizes.room, name), block, written[name])
         for block in blocks.values():
             self._free(block)
         return last
+
+    @staticmethod
+    def _names(groups: int, count: int) -> list[int]:
+        """Where the name of each table ends."""
+        numbers = (ctypes.c_int64 * (5 * count)).from_address(groups)
+        return [numbers[at + 3] + numbers[at + 4] for at in range(0, 5 * count, 5)]
 
 
 class _Sizes:
@@ -81,10 +88,11 @@ class _Sizes:
         self.room = room
         self.out, self.records, self.names = 0, 0, 0
 
-    def bytes(self, keys: int, columns: int) -> dict[str, int]:
+    def bytes(self, plan: Any) -> dict[str, int]:
         number = 8 * self.records
-        tables = {"ends": number, "times": number, "keys": 2 * keys * number, "kinds": 8 * columns}
-        return {"out": self.out, **tables, "names": 16 * self.names}
+        arrays = {"ends": number, "times": number, "keys": 2 * plan.key_count * number, "kinds": 8 * plan.column_count}
+        by_table = {"tables": number, "groups": 40 * MOST_TABLES} if plan.table_count else {}
+        return {"out": self.out, **arrays, **by_table, "names": 16 * self.names}
 
     def grow(self, status: int) -> None:
         if status == SHORT_OF_OUT:

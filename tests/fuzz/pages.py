@@ -7,10 +7,31 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from tidegate.native import FORMATS, ItemSpec, RowSpec
+from tidegate.constants import constant_of
+from tidegate.dialects import QUOTINGS, Dialect
+from tidegate.formats import format_of
+from tidegate.model import ColumnSpec, FormatSpec
+from tidegate.native import FORMATS, ByTable, Inside, ItemSpec, Origin, RowSpec
+from tidegate.paths import steps_of
 
 Item = dict[str, dict[str, Any]]
-NAMES = ("id", "sort", "at", "a", "b", "B", "BS", "S", "M", "=n", "x.y", "é", "comma,name", "a_name_longer_than_eight")
+NAMES = (
+    "id",
+    "sort",
+    "at",
+    "a",
+    "b",
+    "B",
+    "BS",
+    "S",
+    "M",
+    "=n",
+    "x.y",
+    "b[1]",
+    "é",
+    "comma,name",
+    "a_name_longer_than_eight",
+)
 _TEXTS = (
     "",
     "x",
@@ -42,6 +63,15 @@ _ODD = (
     "/",
     "\b\f",
 )
+CONSTANTS: dict[str, dict[str, Any]] = {
+    "constant none": {},
+    "constant text": {"S": 'sa"id, "no"'},
+    "\tconstant formula": {"S": "=1"},
+    "constant number": {"N": "1.50"},
+    "constant long": {"S": "constant " * 40},
+    "constant truth": {"BOOL": True},
+}
+"""Columns that are the same in every record, by their names."""
 _MILLIS = 1475539200000
 TYPES = (
     "text", "binary", "boolean", "int64", "decimal(3,1)", "decimal(18,2)", "decimal(38,0)", "decimal(38,18)",
@@ -62,22 +92,73 @@ class PageMaker:
         choose = self._random
         key = ("id",) if choose.random() < 0.7 else ("id", "sort")
         shown = None if choose.random() < 0.6 else frozenset(choose.sample(NAMES, choose.randrange(len(NAMES))))
-        return ItemSpec(key, "at", choose.choice(("epochMillis", "epochSeconds", "iso8601")), shown)
+        owner = (
+            None
+            if choose.random() < 0.7
+            else (choose.choice(("a", "b", "sort")), choose.choice(("x", "", "AA==", "1")))
+        )
+        return ItemSpec(key, "at", choose.choice(("epochMillis", "epochSeconds", "iso8601")), shown, owner)
 
-    def row_spec(self) -> RowSpec | None:
-        """Some columns, a few under other names or twice; None for pack mode."""
+    def target(self) -> RowSpec | ByTable | None:
+        """Some columns, a few under other names or twice; or packed lines, each table's apart or not (None)."""
         choose = self._random
-        if choose.random() < 0.25:
-            return None
+        if choose.random() < 0.3:
+            return None if choose.random() < 0.5 else ByTable(tuple(choose.sample(NAMES, choose.choice((1, 1, 2)))))
         attributes = choose.sample(NAMES, choose.randrange(1, len(NAMES) + 1))
-        columns = [(name if choose.random() < 0.7 else f'{name}"\n{at}', name) for at, name in enumerate(attributes)]
+        columns: list[tuple[str, Origin]] = [
+            (name if choose.random() < 0.7 else f'{name}"\n{at}', name) for at, name in enumerate(attributes)
+        ]
         if choose.random() < 0.2:
             columns.append(("again", attributes[0]))
-        spec = RowSpec(choose.choice(FORMATS), choose.random() < 0.7, tuple(columns), choose.random() < 0.8)
-        types = tuple(self._type(attribute) for _, attribute in columns)
-        return replace(spec, types=types) if spec.format == "Parquet" else spec
+        if choose.random() < 0.4:
+            columns += [(f"inside {at}", self._path()) for at in range(choose.randrange(4))]
+        spec = RowSpec(
+            choose.choice((*FORMATS, "Parquet")), choose.random() < 0.7, tuple(columns), choose.random() < 0.8
+        )
+        types = tuple(self._type(origin) for _, origin in columns)
+        if choose.random() < 0.2:
+            spec = replace(spec, ignored=frozenset(choose.sample(NAMES, 7)))
+        if spec.format == "Parquet":
+            spec = replace(spec, types=types)
+        elif spec.format == "TSV":
+            spec = replace(spec, dialect=self._dialect())
+        return spec if choose.random() < 0.6 else self._with_constants(spec)
 
-    def _type(self, attribute: str) -> str:
+    def _with_constants(self, spec: RowSpec) -> RowSpec:
+        choose = self._random
+        form = FormatSpec(spec.format, formula_guard=spec.formula_guard, dialect=spec.dialect)
+        columns, types = list(spec.columns), list(spec.types)
+        for name in choose.sample(sorted(CONSTANTS), choose.choice((1, 1, 2))):
+            one = constant_of(ColumnSpec(None, name, constant=CONSTANTS[name]), form, format_of(form), "text")
+            assert one is not None
+            place = choose.randrange(len(columns) + 1)
+            columns.insert(place, (name, one))
+            types.insert(place, "text")
+        return replace(spec, columns=tuple(columns), types=tuple(types) if spec.types else ())
+
+    def _dialect(self) -> Dialect:
+        """Any; the texts that stand for no value may be what values read as."""
+        choose = self._random
+        delimiter = choose.choice("\t\t,;|\\/= [:\x01\x7f")
+        marks = [
+            mark
+            for mark in (None, None, "", "NULL", "x", "0", "true", "[]", "'=1+1", "\\N")
+            if delimiter not in (mark or "")
+        ]
+        return Dialect(
+            delimiter, choose.choice(QUOTINGS), choose.choice(("\r\n", "\n")),
+            null_text=choose.choice(marks), missing_text=choose.choice(marks),
+        )  # fmt: skip
+
+    def _path(self) -> Inside:
+        """One that leads somewhere now and then: the items' maps have members of the same names."""
+        choose = self._random
+        steps = choose.choices(("a", "b", "B", "M", "é", "comma,name", "=n", "x"), k=choose.choice((1, 2, 2, 3)))
+        places = choose.choices(("", "", "[0]", "[1]", "[2][0]"), k=len(steps))
+        text = ".".join(map("".join, zip(steps, places, strict=True)))
+        return Inside(text, steps_of(text))
+
+    def _type(self, attribute: Origin) -> str:
         """Mostly one that holds everything: a value that does not fit has its whole page refused."""
         choose = self._random
         if attribute == "at" and choose.random() < 0.7:

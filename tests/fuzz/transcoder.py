@@ -16,13 +16,14 @@ from random import Random
 from fuzz.exact import ExactLibrary
 from fuzz.pages import PageMaker, mutated
 from fuzz.reference import NotPlainError, Result, lines_result, page_result
-from tidegate.native import Refusal, Rows, RowSpec, Transcoder
+from tidegate.native import ByTable, Refusal, Rows, RowSpec, Transcoder
 from tidegate.native import columns as native_columns
 from tidegate.native.library import PATH, Library
 from tidegate.parquet.columntypes import column_type
 from tidegate.parquet.rowgroup import transposed
 
 _MUTATIONS_A_PAGE = 9
+_MUTATIONS_OF_LINES = 3
 
 
 def compare(answer: Rows | Refusal, expected: Callable[[], Result]) -> str:
@@ -49,28 +50,33 @@ def fuzz(seed: int, pages: int, native: Library, shown: Callable[[bytes], None])
     maker = PageMaker(random)
     counts: Counter[str] = Counter()
     while counts.total() < pages:
-        spec, rows = maker.items_spec(), maker.row_spec()
-        kind = "typed " if rows is not None and rows.types else ""
-        transcoder = Transcoder(spec, rows, native=native)
+        spec, target = maker.items_spec(), maker.target()
+        kind = _kind(target)
+        transcoder = Transcoder(spec, target, native=native)
         whole = maker.page(maker.items(spec))
         low, high = maker.window()
         for body in (whole, *(mutated(random, whole) for _ in range(_MUTATIONS_A_PAGE))):
             shown(body)
-            how = compare(transcoder.page(body, low, high), lambda: page_result(body, spec, rows, low, high))  # noqa: B023
+            how = compare(transcoder.page(body, low, high), lambda: page_result(body, spec, target, low, high))  # noqa: B023
             counts[f"{kind}page {'as made' if body is whole else 'mutated'}: {how}"] += 1
-        if rows is None:
-            continue
         made = transcoder.page(whole, low, high)
-        if rows.types and isinstance(made, Rows):
+        rows = target if isinstance(target, RowSpec) else None
+        if rows is not None and rows.types and isinstance(made, Rows):
             counts["columns: " + _columns(random, bytes(made.data), rows, native)] += 1
         packed = Transcoder(spec, None, native=native).page(whole, low, high)
         if isinstance(packed, Rows):
             lines = bytes(packed.data)
-            for body in (lines, mutated(random, lines)):
+            for body in (lines, *(mutated(random, lines) for _ in range(_MUTATIONS_OF_LINES))):
                 shown(body)
                 how = compare(transcoder.lines(body), lambda: lines_result(body, rows))  # noqa: B023
                 counts[f"{kind}lines {'as made' if body is lines else 'mutated'}: {how}"] += 1
     return counts
+
+
+def _kind(target: RowSpec | ByTable | None) -> str:
+    if isinstance(target, ByTable):
+        return "tabled "
+    return "typed " if target is not None and target.types else ""
 
 
 def _columns(random: Random, data: bytes, rows: RowSpec, native: Library) -> str:

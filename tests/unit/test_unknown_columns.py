@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tidegate.errors import FatalError
-from tidegate.model import AttributeValue, Record
+from tidegate.model import AttributeValue, ColumnSpec, Record
 from tidegate.transcoding import ItemSpec
 from tidegate.write import PartWriter, Written
 from unit.part_samples import MemoryStore, definition, plain_record
@@ -104,7 +104,10 @@ def test_what_the_definition_names_anywhere_is_not_unknown(table_by: list[str]) 
 
 
 @pytest.mark.parametrize("policy", ["append", "fail"])
-def test_records_that_are_looked_at_go_by_the_python_path(policy: str) -> None:
+def test_what_is_named_anywhere_is_passed_over_by_the_native_library(policy: str) -> None:
     plan = writer(MemoryStore(), policy)._plan
     assert plan.items == ItemSpec(("id",), "uploadedOn", "epochMillis", None)
-    assert plan.row_spec(("id",)) is None
+    spec = plan.row_spec((ColumnSpec("id", "id"),), ("id", "extra"))
+    assert spec is not None
+    assert (spec.columns, spec.others) == ((("id", "id"), ("extra", "extra")), False)
+    assert {"studyId", "live", "answers", "uploadedOn"} <= spec.ignored

@@ -36,7 +36,8 @@ def documents() -> st.SearchStrategy[dict[str, Any]]:
         {
             "format": st.fixed_dictionaries(
                 {"type": st.sampled_from(["CSV", "JSON", "JSONL"]), "compression": st.sampled_from(["gzip", "none"])}
-            ),
+            )
+            | st.just({"type": "TSV", "quoting": "all", "nullText": "x", "compression": "none"}),
             "maxRecordsPerPart": st.sampled_from([1, 3, 1000]),
             "maxBytesPerPart": st.sampled_from([1, 120, 1 << 30]),
             "tableBy": st.sampled_from([[], ["t"]]),

@@ -7,10 +7,27 @@ takes that page. Without the library every page goes that way.
 from __future__ import annotations
 
 from tidegate.native.library import UnusableLibraryError, library
-from tidegate.native.plan import FORMATS, ItemSpec, RowSpec, writes_type
-from tidegate.native.transcoder import Refusal, Rows, Transcoder
+from tidegate.native.plan import FORMATS, writes_dialect, writes_type
+from tidegate.native.spec import ByTable, Constant, Inside, ItemSpec, Origin, RowSpec
+from tidegate.native.transcoder import Refusal, Rows, TableLines, Transcoder
 
-__all__ = ["FORMATS", "ItemSpec", "Refusal", "RowSpec", "Rows", "Transcoder", "available", "why_not", "writes_type"]
+__all__ = [
+    "FORMATS",
+    "ByTable",
+    "Constant",
+    "Inside",
+    "ItemSpec",
+    "Origin",
+    "Refusal",
+    "RowSpec",
+    "Rows",
+    "TableLines",
+    "Transcoder",
+    "available",
+    "why_not",
+    "writes_dialect",
+    "writes_type",
+]  # fmt: skip
 
 
 def available() -> bool:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Final
 
 PATH: Final = Path(__file__).with_name("libtranscode.so")
-INTERFACE: Final = 2
+INTERFACE: Final = 7
 """What `tidegate_interface` of a library that fits these structures returns."""
 SLACK: Final = 32
 """Bytes that may be read behind each text of a plan."""
+MOST_TABLES: Final = 256
 
-CSV, JSON, PACK, TYPED = range(4)
+CSV, JSON, PACK, TYPED, NAMES, DIALECT = range(6)
 DONE, UNEXPECTED, OTHER_COLUMN, SHORT_OF_OUT, SHORT_OF_RECORDS, SHORT_OF_NAMES = range(6)
 SHOWN, OTHER = 1, 2
 NOTATIONS: Final = {"epochMillis": 0, "epochSeconds": 1, "iso8601": 2}
@@ -33,12 +34,32 @@ class PlannedAttribute(ctypes.Structure):
     _fields_ = (("name", Text), ("roles", ctypes.c_int64))
 
 
+class PathStep(ctypes.Structure):
+    """`path_step` in call.h."""
+
+    _fields_ = (
+        *((name, Text) for name in ("text", "name")),
+        ("place_count", ctypes.c_int64),
+        ("places", ctypes.POINTER(ctypes.c_int64)),
+    )
+
+
+class PlannedPath(ctypes.Structure):
+    """`planned_path` in call.h."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("whole", "text", "name", "step_count")),
+        ("steps", ctypes.POINTER(PathStep)),
+    )
+
+
 class PlannedColumn(ctypes.Structure):
     """`planned_column` in call.h."""
 
     _fields_ = (
         ("attribute", ctypes.c_int64),
         ("before", Text),
+        ("path", ctypes.POINTER(PlannedPath)),
         *((name, ctypes.c_int64) for name in ("type", "digits", "scale")),
     )
 
@@ -47,12 +68,16 @@ class Plan(ctypes.Structure):
     """`plan` in call.h."""
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("mode", "guard", "unknown_roles", "time", "notation")),
-        *((name, ctypes.c_int64) for name in ("key_count", "attribute_count", "column_count")),
+        *((name, ctypes.c_int64) for name in ("mode", "guard", "unknown_roles", "time", "notation", "owner")),
+        ("owner_text", Text),
+        *((name, ctypes.c_int64) for name in ("key_count", "attribute_count", "column_count", "table_count")),
         ("key", ctypes.POINTER(ctypes.c_int64)),
         ("attributes", ctypes.POINTER(PlannedAttribute)),
         ("columns", ctypes.POINTER(PlannedColumn)),
+        ("table", ctypes.POINTER(ctypes.c_int64)),
         *((name, Text) for name in ("open", "close", "separator")),
+        *((name, ctypes.c_int64) for name in ("delimiter", "quoting")),
+        *((name, Text) for name in ("null_text", "missing_text")),
         *((name, ctypes.c_int64) for name in ("fixed", "growth")),
     )
 
@@ -66,7 +91,7 @@ class Room(ctypes.Structure):
     _fields_ = (
         ("out", ctypes.c_void_p),
         ("out_size", ctypes.c_int64),
-        *((name, ctypes.c_void_p) for name in ("ends", "times", "keys")),
+        *((name, ctypes.c_void_p) for name in ("ends", "times", "keys", "tables", "groups")),
         ("records", ctypes.c_int64),
         *((name, ctypes.c_void_p) for name in ("kinds", "names")),
         ("name_count", ctypes.c_int64),
@@ -85,11 +110,14 @@ class Outcome(ctypes.Structure):
     last_key: int
     last_key_size: int
     name_count: int
+    table_count: int
+    capacity: int
+    capacity_size: int
     _fields_ = tuple(
         (name, ctypes.c_int64)
         for name in (
             *("status", "count", "items", "size", "first_millis", "has_first"),
-            *("last_key", "last_key_size", "name_count"),
+            *("last_key", "last_key_size", "name_count", "table_count", "capacity", "capacity_size"),
         )
     )
 

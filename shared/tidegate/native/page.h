@@ -7,8 +7,11 @@
 
 /* Takes memory, and puts the plan's attributes first, so that their numbers are the plan's. */
 static int prepare(call *c) {
-    size_t size = (size_t)(c->work.end - c->work.begin);
-    if (!take_memory(&c->work, 4 * size + 2 * SLACK) || !c->plan->attribute_count)
+    size_t size = (size_t)(c->work.end - c->work.begin), nested = 6 * size + 2 * SLACK;
+    if (!take_memory(&c->work, nested + room_for_names(c)) || !c->plan->attribute_count)
+        return 0;
+    memset(c->room->kinds, 0, (size_t)c->plan->column_count * sizeof *c->room->kinds);
+    if (c->plan->table_count && !begin_tables(c, c->work.memory + nested))
         return 0;
     for (int64_t number = 0; number < c->plan->attribute_count; number++) {
         const planned_attribute *one = &c->plan->attributes[number];
@@ -69,11 +72,23 @@ static position read_item(call *c, position at) {
     return *at == '}' ? at + 1 : NULL;
 }
 
+/* Whether the item that was just read is of the wanted owner and has a time. */
+static int is_wanted(const call *c, const attribute *time) {
+    const attribute *one = &c->work.attributes[c->plan->owner];
+    const bytes *text = &c->plan->owner_text;
+    piece wanted = {text->at, text->at + text->size, 0};
+    if (!is_in_item(c, one) || one->value.kind > KIND_B || !is_in_item(c, time))
+        return 0;
+    return !compare_text(&one->value.text, &wanted);
+}
+
 /* An item of a page that was just read: where its time puts it, and what becomes of it. */
 static int take_item(call *c, position item, position behind) {
     const attribute *time = &c->work.attributes[c->plan->time];
     outcome *o = c->outcome;
     int64_t millis;
+    if (c->plan->owner >= 0 && !is_wanted(c, time))
+        return DONE;
     if (!is_in_item(c, time) || !read_time(&time->value, c->plan->notation, &millis))
         return UNEXPECTED;
     if (!o->has_first) {
@@ -134,7 +149,7 @@ static position read_last_key(call *c, position at) {
         at = read_string(at + 1, end, &name);
         if (!at || at >= end || *at != ':')
             return NULL;
-        at = read_value(&c->work, at + 1, &found);
+        at = read_other_value(&c->work, at + 1, &found);
         if (!at || at >= end || found.kind > KIND_B)
             return NULL;
     } while (*at == ',');
@@ -199,7 +214,7 @@ static int whole_page(call *c) {
         if (!member || members & member)
             return UNEXPECTED;
         members |= member;
-        at++;
+        position content = ++at;
         at = member == ITEMS      ? read_items(c, at, &status)
              : member == COUNT    ? read_count(at, end, &count)
              : member == SCANNED  ? read_count(at, end, &scanned)
@@ -209,10 +224,14 @@ static int whole_page(call *c) {
             return member == ITEMS ? status : UNEXPECTED;
         if (at >= end)
             return UNEXPECTED;
+        if (member == CAPACITY) {
+            c->outcome->capacity = content - c->work.begin;
+            c->outcome->capacity_size = at - content;
+        }
     } while (*at == ',');
     if (*at != '}' || at + 1 != end || (members & (ITEMS | COUNT)) != (ITEMS | COUNT) || count != c->outcome->items)
         return UNEXPECTED;
-    return DONE;
+    return c->plan->table_count ? put_by_table(c) : DONE;
 }
 
 /* Behind [["key",...], of a line; the key's places go to `keys`. */
@@ -258,8 +277,11 @@ static int whole_lines(call *c) {
 static int report_attributes(call *c) {
     const work *w = &c->work;
     outcome *o = c->outcome;
-    for (int64_t number = 0; number < c->plan->column_count; number++)
-        c->room->kinds[number] = w->attributes[c->plan->columns[number].attribute].kinds;
+    for (int64_t number = 0; number < c->plan->column_count; number++) {
+        const planned_column *column = &c->plan->columns[number];
+        if (column->attribute >= 0)
+            c->room->kinds[number] = w->attributes[column->attribute].kinds;
+    }
     for (uint32_t number = 0; number < w->attribute_count; number++) {
         const attribute *one = &w->attributes[number];
         if (!one->seen)

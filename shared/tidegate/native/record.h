@@ -2,15 +2,9 @@
 #ifndef TIDEGATE_RECORD_H
 #define TIDEGATE_RECORD_H
 
+#include "dialect.h"
+#include "tables.h"
 #include "typed.h"
-
-static inline int is_in_item(const call *c, const attribute *one) {
-    return one->item == c->work.item;
-}
-
-static inline uint8_t *written(uint8_t *out, const bytes *text) {
-    return copied(out, text->at, text->at + text->size, text->at + text->size + SLACK);
-}
 
 /* Nested JSON as a cell, its own quotes doubled already: between quotes where it has a quote or a comma. */
 static uint8_t *write_nested_cell(uint8_t *out, position at, position stop) {
@@ -63,13 +57,15 @@ static uint8_t *write_csv(call *c, uint8_t *out) {
     uint8_t *start = out;
     int64_t count = c->plan->column_count;
     for (int64_t number = 0; number < count; number++) {
-        attribute *one = &c->work.attributes[c->plan->columns[number].attribute];
+        const planned_column *column = &c->plan->columns[number];
         if (number)
             *out++ = ',';
-        if (!is_in_item(c, one))
+        if (is_constant(column)) {
+            out = written(out, &column->before);
             continue;
-        one->kinds |= 1u << one->value.kind;
-        if (!(out = write_cell(c, out, &one->value)))
+        }
+        const value *given = value_of(c, number);
+        if (given && !(out = write_cell(c, out, given)))
             return NULL;
     }
     if (count == 1 && out == start) {
@@ -83,13 +79,14 @@ static uint8_t *write_csv(call *c, uint8_t *out) {
 static uint8_t *write_typed(call *c, uint8_t *out) {
     for (int64_t number = 0; number < c->plan->column_count; number++) {
         const planned_column *column = &c->plan->columns[number];
-        attribute *one = &c->work.attributes[column->attribute];
-        int here = is_in_item(c, one);
-        if (here)
-            one->kinds |= 1u << one->value.kind;
-        here = here && one->value.kind != KIND_NULL;
+        if (is_constant(column)) {
+            out = written(out, &column->before);
+            continue;
+        }
+        const value *given = value_of(c, number);
+        int here = given && given->kind != KIND_NULL;
         *out++ = (uint8_t)here;
-        if (here && !(out = typed_value(out, &one->value, column, c->work.end)))
+        if (here && !(out = typed_value(out, given, column, c->work.end)))
             return NULL;
     }
     return out;
@@ -99,12 +96,15 @@ static uint8_t *write_object(call *c, uint8_t *out) {
     uint8_t *start = out;
     for (int64_t number = 0; number < c->plan->column_count; number++) {
         const planned_column *column = &c->plan->columns[number];
-        attribute *one = &c->work.attributes[column->attribute];
-        if (!is_in_item(c, one))
+        if (is_constant(column)) {
+            out = written(out, &column->before);
             continue;
-        one->kinds |= 1u << one->value.kind;
+        }
+        const value *given = value_of(c, number);
+        if (!given)
+            continue;
         out = written(out, &column->before);
-        if (!(out = write_json(c, out, &one->value)))
+        if (!(out = write_json(c, out, given)))
             return NULL;
     }
     /* The comma that the first member begins with belongs to none. */
@@ -129,6 +129,16 @@ static uint8_t *write_wire(call *c, uint8_t *out, const value *given) {
         at = read_string(at, stop, &text);
         if (!at || !(out = json_string(out, &text, 1, c->work.end)))
             return NULL;
+    }
+    return out;
+}
+
+/* Writes nothing, but notes which attributes the record shows. */
+static uint8_t *note_names(call *c, uint8_t *out) {
+    work *w = &c->work;
+    for (uint32_t place = 0; place < w->order_count; place++) {
+        attribute *one = &w->attributes[w->order[place]];
+        one->seen |= (one->roles & SHOWN) != 0;
     }
     return out;
 }
@@ -188,20 +198,25 @@ static int keep(call *c, position item, position behind) {
     if (o->count == c->room->records)
         return SHORT_OF_RECORDS;
     /* Everything below writes at most so much: the one check of the output's bounds. */
-    if (c->room->out_size - (c->out - c->room->out) - 2 * SLACK < p->fixed + p->growth * (behind - item))
+    if (c->room->out_size - (c->out - c->start) - 2 * SLACK < p->fixed + p->growth * (behind - item))
         return SHORT_OF_OUT;
     uint8_t *out = c->out;
     if (o->count)
         out = written(out, &p->separator);
     out = written(out, &p->open);
-    out = p->mode == CSV    ? write_csv(c, out)
-          : p->mode == JSON ? write_object(c, out)
-          : p->mode == PACK ? write_packed(c, out)
-                            : write_typed(c, out);
-    if (!out)
+    out = p->mode == CSV     ? write_csv(c, out)
+          : p->mode == JSON  ? write_object(c, out)
+          : p->mode == PACK  ? write_packed(c, out)
+          : p->mode == TYPED ? write_typed(c, out)
+          : p->mode == NAMES ? note_names(c, out)
+                             : write_dialect(c, out);
+    if (!out || c->broken)
         return UNEXPECTED;
-    c->out = written(out, &p->close);
-    c->room->ends[o->count++] = c->out - c->room->out;
+    out = written(out, &p->close);
+    if (p->table_count && !note_table(c, out - c->out))
+        return UNEXPECTED;
+    c->out = out;
+    c->room->ends[o->count++] = out - c->start;
     return DONE;
 }
 #endif

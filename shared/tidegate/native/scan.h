@@ -15,6 +15,15 @@ typedef const uint8_t *position;
 #define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
 #define HIGH_BITS EACH_BYTE(0x80)
 
+/* For what is called for each attribute of each item, and for what would only make that larger. */
+#if defined(__GNUC__) || defined(__clang__)
+#define HOT static inline __attribute__((always_inline))
+#define COLD static __attribute__((noinline))
+#else
+#define HOT static inline
+#define COLD static
+#endif
+
 /* Eight bytes as a number whose lowest byte is the first one. */
 static inline uint64_t word_at(position at) {
     uint64_t word;

@@ -146,6 +146,22 @@ static inline uint8_t *json_string(uint8_t *out, const piece *text, int quotes, 
     return out ? quote(out, quotes) : NULL;
 }
 
+/* The text itself, in UTF-8; never longer than what stood in the page. */
+static uint8_t *plain_text(uint8_t *out, const piece *text, position end) {
+    position at = text->start, stop = text->stop;
+    while (at < stop) {
+        position escape = next_escape(at, stop);
+        out = copied(out, at, escape, end);
+        for (at = escape; at < stop && *at == '\\';) {
+            uint32_t character = escaped_character(&at, stop);
+            if (character == LONE_SURROGATE)
+                return NULL;
+            out = utf8(out, character);
+        }
+    }
+    return out;
+}
+
 /* 1 where every escape is a character, 0 where there is half of a surrogate pair. */
 static int is_unicode(const piece *text) {
     position at = text->start, stop = text->stop;
@@ -157,8 +173,8 @@ static int is_unicode(const piece *text) {
     return 1;
 }
 
-static inline int needs_quotes(uint32_t character) {
-    return character == '"' || character == ',' || character == '\r' || character == '\n';
+static inline int needs_quotes(uint32_t character, uint32_t delimiter) {
+    return character == '"' || character == delimiter || character == '\r' || character == '\n';
 }
 
 static inline int starts_formula(uint32_t character) {
@@ -166,10 +182,11 @@ static inline int starts_formula(uint32_t character) {
            character == '\r';
 }
 
-static uint8_t *csv_translated(uint8_t *out, position at, position stop, unsigned traits, int guard, position end) {
-    int quoted = (traits & HAS_COMMA) != 0;
+/* Text with escapes as a cell; `quoted` is 1 where it has a delimiter that is none. */
+static uint8_t *csv_translated(uint8_t *out, position at, position stop, int quoted, uint32_t delimiter, int guard,
+                               position end) {
     for (position p = at; !quoted && (p = next_escape(p, stop)) < stop;)
-        quoted = needs_quotes(escaped_character(&p, stop));
+        quoted = needs_quotes(escaped_character(&p, stop), delimiter);
     if (quoted)
         *out++ = '"';
     position first = at;
@@ -193,20 +210,23 @@ static uint8_t *csv_translated(uint8_t *out, position at, position stop, unsigne
     return out;
 }
 
-/* Text as a cell: at most three bytes longer than what stood in the page. */
-static inline uint8_t *csv_text(uint8_t *out, const piece *text, int guard, position end) {
-    position at = text->start, stop = text->stop;
-    unsigned traits = text->traits;
-    if (traits & HAS_ESCAPE)
-        return csv_translated(out, at, stop, traits, guard, end);
-    if (traits & HAS_COMMA)
+static inline uint8_t *csv_plain(uint8_t *out, position at, position stop, int quoted, int guard, position end) {
+    if (quoted)
         *out++ = '"';
     if (guard && at < stop && starts_formula(*at))
         *out++ = '\'';
     out = copied(out, at, stop, end);
-    if (traits & HAS_COMMA)
+    if (quoted)
         *out++ = '"';
     return out;
+}
+
+/* Text as a cell: at most three bytes longer than what stood in the page. */
+static inline uint8_t *csv_text(uint8_t *out, const piece *text, int guard, position end) {
+    position at = text->start, stop = text->stop;
+    int quoted = (text->traits & HAS_COMMA) != 0;
+    return text->traits & HAS_ESCAPE ? csv_translated(out, at, stop, quoted, ',', guard, end)
+                                     : csv_plain(out, at, stop, quoted, guard, end);
 }
 
 static uint32_t next_character(position *at, position stop) {

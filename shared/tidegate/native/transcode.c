@@ -12,7 +12,7 @@
 
 /* Changes with the structures in page.h, so that a library of another time is noticed. */
 EXPORTED int64_t tidegate_interface(void) {
-    return 2;
+    return 7;
 }
 
 static void begin(call *c, const plan *p, position input, int64_t size, int64_t low, int64_t high, const room *r,
@@ -24,17 +24,19 @@ static void begin(call *c, const plan *p, position input, int64_t size, int64_t 
     c->outcome = o;
     c->low = low;
     c->high = high;
-    c->out = r->out;
+    c->start = c->out = r->out;
     c->work.begin = input;
     c->work.end = input + size;
-    c->work.quotes = p->mode == CSV ? 2 : 1;
+    c->work.quotes = p->mode == CSV || p->mode == DIALECT ? 2 : 1;
+    c->work.with_commas = p->mode == CSV;
     c->work.unknown_roles = (unsigned)p->unknown_roles;
 }
 
 static void finish(call *c, int status) {
     outcome *o = c->outcome;
     o->status = status == DONE ? report_attributes(c) : status;
-    o->size = c->out - c->room->out;
+    o->size = c->out - c->start;
+    free(c->lines);
     end_work(&c->work);
 }
 

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 from tidegate.native.library import (
     DONE,
     KINDS,
+    MOST_TABLES,
     OTHER_COLUMN,
     SHORT_OF_NAMES,
     SHORT_OF_OUT,
@@ -24,13 +25,16 @@ from tidegate.native.library import (
     Room,
     library,
 )
-from tidegate.native.plan import ItemSpec, PreparedPlan, RowSpec, plan_of_lines, plan_of_pages
+from tidegate.native.plan import PreparedPlan, plan_of_lines, plan_of_pages
+from tidegate.native.spec import ByTable, ItemSpec, RowSpec
 
 _MOST_TRIES: Final = 10
 """Each with larger buffers, up to 512 times the first, which is nearly always enough."""
 _TELLING: Final = 1 << 16
 """Bytes from which on a page tells what the next ones will be like."""
 _MOST_BYTES_PER_BYTE: Final = 4.0
+_NUMBERS_A_TABLE: Final = 5
+"""`table_lines` in call.h."""
 _SMALLEST_TIME, _LARGEST_TIME = -(1 << 63), (1 << 63) - 1
 
 WireKey: TypeAlias = dict[str, dict[str, Any]]
@@ -46,13 +50,25 @@ class Refusal(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class TableLines:
+    """The packed lines of a page's records that are in one table; `ends` counts from the first of them."""
+
+    table: str
+    data: memoryview[int]
+    ends: memoryview[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """The records of a page in their order, written; no Python object was made for any of them.
 
     `data` holds the rows with the format's separator between them; `ends` has for each the offset behind it, before
     the separator. `times` are milliseconds (empty where they came from lines). `kinds` has, for each column in the
-    given order, the kinds of values that occurred; `seen` (pack mode only) the attributes that occurred.
+    given order, the kinds of values that occurred; `seen` (packed lines only) the attributes that occurred. With
+    ByTable `tables` has for each record the number of its table in `by_table`, where these are by their first
+    record; `data` and `ends` are one table's behind the other's then.
     `first_millis` is the time of the page's first item, kept or not; `items` counts all, `count` those that were kept.
+    `capacity` is the page's ConsumedCapacity.
     """
 
     data: bytearray
@@ -64,9 +80,12 @@ class Rows:
     first_millis: int | None
     last_key: WireKey | None
     items: int
+    capacity: dict[str, Any] | None
     _input: bytes
     _keys: memoryview[int]
     _key_count: int
+    tables: memoryview[int]
+    by_table: tuple[TableLines, ...]
 
     def identities(self, start: int = 0) -> list[tuple[str, ...]]:
         """The keys of the records from this number on, as text: S and N as they are, B in base64."""
@@ -88,10 +107,10 @@ class Transcoder:
     Raises UnusableLibraryError where there is no library: ask `available` first.
     """
 
-    def __init__(self, items: ItemSpec, rows: RowSpec | None, *, native: Library | None = None) -> None:
+    def __init__(self, items: ItemSpec, target: RowSpec | ByTable | None, *, native: Library | None = None) -> None:
         self._library = native or library()
-        self._pages = plan_of_pages(items, rows)
-        self._lines = None if rows is None else plan_of_lines(items, rows)
+        self._pages = plan_of_pages(items, target)
+        self._lines = plan_of_lines(items, target)
         self._records_per_byte = 1 / 256
         self._bytes_per_byte = 1.25
         self._names = 256
@@ -106,9 +125,10 @@ class Transcoder:
         return self._transcribed(self._pages, body, call, timed=True)
 
     def lines(self, packed: bytes) -> Rows | Refusal:
-        """The records of lines that pack mode wrote, or `tidegate.packing`: all that they hold is shown."""
-        if self._lines is None:
-            raise ValueError("this transcoder packs; it has no columns to make rows of")
+        """The records of lines that pack mode wrote, or `tidegate.packing`: all that they hold is shown.
+
+        Without columns nothing is written, and the answer tells which attributes occur in them.
+        """
 
         def call(plan: PreparedPlan, room: Room, outcome: Outcome) -> None:
             self._library.lines(plan.pointer, packed, len(packed), room, outcome)
@@ -153,11 +173,14 @@ class _Buffers:
 
     def __init__(self, plan: PreparedPlan, out_size: int, records: int, names: int) -> None:
         self._out = _uncleared(out_size)
-        stride = 2 + 2 * plan.key_count
+        stride = 2 + 2 * plan.key_count + plan.has_tables
+        groups = _NUMBERS_A_TABLE * MOST_TABLES if plan.has_tables else 0
         self._records = records
-        self._numbers = array("q", bytes(8 * (records * stride + plan.column_count + 2 * names)))
+        self._numbers = array("q", bytes(8 * (records * stride + plan.column_count + 2 * names + groups)))
         self._kinds_at = records * stride
         self._names_at = self._kinds_at + plan.column_count
+        self._tables_at = records * (2 + 2 * plan.key_count)
+        self._groups_at = self._names_at + 2 * names
         start = self._numbers.buffer_info()[0]
         self.room = Room(
             out=_address(self._out),
@@ -165,6 +188,8 @@ class _Buffers:
             ends=start,
             times=start + 8 * records,
             keys=start + 16 * records,
+            tables=start + 8 * self._tables_at,
+            groups=start + 8 * self._groups_at,
             records=records,
             kinds=start + 8 * self._kinds_at,
             names=start + 8 * self._names_at,
@@ -172,29 +197,50 @@ class _Buffers:
         )
 
     def rows(self, plan: PreparedPlan, outcome: Outcome, body: bytes, *, timed: bool) -> Rows:
-        del self._out[outcome.size :]
         numbers = memoryview(self._numbers)
         count, records = outcome.count, self._records
+        tables = self._tables(outcome, numbers)
+        del self._out[outcome.size :]
         keys_at = 2 * records
         return Rows(
             data=self._out,
             count=count,
             ends=numbers[:count],
             times=numbers[records : records + (count if timed else 0)],
-            kinds=self._kinds_of_columns(plan, numbers),
+            kinds=self._kinds_of_columns(plan, numbers, count),
             seen=frozenset(self._seen(plan, numbers[self._names_at :][: 2 * outcome.name_count], body)),
             first_millis=outcome.first_millis if outcome.has_first else None,
             last_key=_wire_key(body[outcome.last_key :][: outcome.last_key_size]) if outcome.last_key_size else None,
             items=outcome.items,
+            capacity=json.loads(body[outcome.capacity :][: outcome.capacity_size]) if outcome.capacity_size else None,
             _input=body,
             _keys=numbers[keys_at : keys_at + 2 * plan.key_count * count],
             _key_count=plan.key_count,
+            tables=numbers[self._tables_at : self._tables_at + (count if tables else 0)],
+            by_table=self._by_table(tables, numbers[:count]),
         )
 
-    def _kinds_of_columns(self, plan: PreparedPlan, numbers: memoryview[int]) -> list[frozenset[str]]:
+    def _tables(self, outcome: Outcome, numbers: memoryview[int]) -> list[tuple[str, int, int]]:
+        """Each table's name, how many records it has, how many bytes of lines."""
+        found = []
+        for at in range(self._groups_at, self._groups_at + _NUMBERS_A_TABLE * outcome.table_count, _NUMBERS_A_TABLE):
+            records, _, size, name, name_size = numbers[at : at + _NUMBERS_A_TABLE]
+            found.append((self._out[name : name + name_size].decode(), records, size))
+        return found
+
+    def _by_table(self, tables: list[tuple[str, int, int]], ends: memoryview[int]) -> tuple[TableLines, ...]:
+        found, first, at = [], 0, 0
+        for name, records, size in tables:
+            found.append(TableLines(name, memoryview(self._out)[at : at + size], ends[first : first + records]))
+            first, at = first + records, at + size
+        return tuple(found)
+
+    def _kinds_of_columns(self, plan: PreparedPlan, numbers: memoryview[int], count: int) -> list[frozenset[str]]:
         kinds: list[frozenset[str]] = [frozenset()] * plan.column_count
         for place, column in enumerate(plan.written_order):
-            kinds[column] = _kinds(numbers[self._kinds_at + place])
+            constant = plan.constant_kinds[column]
+            found = numbers[self._kinds_at + place]
+            kinds[column] = _kinds(found) if constant is None else constant if count else frozenset()
         return kinds
 
     def _seen(self, plan: PreparedPlan, pairs: memoryview[int], body: bytes) -> list[str]:

@@ -229,7 +229,7 @@ static position json_value(work *w, position at, unsigned depth, json *to) {
 }
 
 /* The value of an attribute, at whose brace `at` stands. What is nested is written to the work's own memory. */
-static inline position read_value(work *w, position at, value *found) {
+HOT position read_value(work *w, position at, value *found) {
     position end = w->end;
     if (end - at < 8)
         return NULL;
@@ -240,7 +240,7 @@ static inline position read_value(work *w, position at, value *found) {
     found->kind = kind;
     found->wire = at;
     at += tags[kind].size;
-    if (kind == KIND_S && w->quotes == 2) {
+    if (kind == KIND_S && w->with_commas) {
         at = read_cell(at, end, &found->text);
     } else if (kind <= KIND_B) {
         at = read_scalar(kind, at, end, &found->text);
@@ -259,5 +259,10 @@ static inline position read_value(work *w, position at, value *found) {
         return NULL;
     found->behind = at + 1;
     return at + 1;
+}
+
+/* The same for the few values that are not an item's attributes. */
+COLD position read_other_value(work *w, position at, value *found) {
+    return read_value(w, at, found);
 }
 #endif

@@ -54,10 +54,12 @@ typedef struct {
 
 typedef struct {
     position begin, end; /* of the input */
-    uint8_t *memory;     /* for the item's nested values as JSON, at most twice the item, and as much for sorting */
+    uint8_t *memory;     /* for the item's nested values as JSON, at most twice the item, as much for one that a path
+                            leads to, and as much for sorting */
     size_t memory_size;
     uint8_t *nested;     /* where the next one goes */
     int quotes;          /* how many times each quote in them is written */
+    int with_commas;     /* whether strings are looked through for these while they are read */
     unsigned unknown_roles;
     uint64_t item; /* the number of the item that is being read, from 1 on */
     attribute *attributes;

@@ -20,9 +20,11 @@ def test_pages_and_their_mutations_give_what_the_python_path_gives_or_are_refuse
     counts = fuzz(7, 4000, Library(), lambda _: None)
     assert not counts["page as made: refused by the library alone"]
     assert not counts["lines as made: refused by the library alone"]
+    assert not counts["tabled page as made: refused by the library alone"]
     for how in ("page as made: equal", "page mutated: equal", "lines as made: equal", "lines mutated: equal"):
         assert counts[how], how
         assert counts["typed " + how], how
+        assert counts["tabled " + how], how
     assert counts["columns: equal"]
     # Numbers of many digits and with exponents are left to the reference.
     assert counts["typed page as made: refused by the library alone"] < counts["typed page as made: equal"]

@@ -11,37 +11,19 @@ from hypothesis import strategies as st
 
 from fuzz.reference import Result, body_of, lines_result, page_result
 from tidegate.model import AttributeValue
-from tidegate.native import FORMATS, ItemSpec, Refusal, Rows, RowSpec, Transcoder, available, why_not
+from tidegate.native import (
+    FORMATS,
+    ItemSpec,
+    Refusal,
+    Rows,
+    RowSpec,
+    Transcoder,
+    available,
+    why_not,
+)
 from tidegate.native.library import Library, UnusableLibraryError
+from unit.native_pages import ALL, ITEMS, Item, agrees, item, refused, rows_of, transcribed
 from unit.part_samples import MIX, wire_records
-
-ITEMS = ItemSpec(("id",), "at", "epochMillis", None)
-ALL = (0, 1 << 60)
-Item = dict[str, AttributeValue]
-
-
-def rows_of(format_name: str, *columns: str, others: bool = True, guard: bool = True) -> RowSpec:
-    return RowSpec(format_name, formula_guard=guard, columns=tuple((name, name) for name in columns), others=others)
-
-
-def item(number: int, **more: AttributeValue) -> Item:
-    return {"id": {"S": f"r{number}"}, "at": {"N": str(1000 + number)}, **more}
-
-
-def transcribed(body: bytes, rows: RowSpec | None, items: ItemSpec = ITEMS, window: tuple[int, int] = ALL) -> Rows:
-    answer = Transcoder(items, rows).page(body, *window)
-    assert isinstance(answer, Rows)
-    return answer
-
-
-def agrees(body: bytes, rows: RowSpec | None, items: ItemSpec = ITEMS, window: tuple[int, int] = ALL) -> Result:
-    found = Result.of(transcribed(body, rows, items, window))
-    assert found == page_result(body, items, rows, *window)
-    return found
-
-
-def refused(body: bytes, rows: RowSpec | None = None) -> bool:
-    return Transcoder(ITEMS, rows).page(body, *ALL) is Refusal.UNEXPECTED
 
 
 def test_the_library_is_there_because_make_install_builds_it() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tidegate.errors import FatalError
 from tidegate.sources import Ask
 from tidegate.sources.dynamodb.scan import Pacer
+from tidegate.transcoding import PageCounts, RawPage, Transcoding
 
 if TYPE_CHECKING:
     from unit.sources.conftest import Bench, FakeTable
@@ -34,6 +35,62 @@ def test_a_scan_has_exactly_the_records_of_a_plain_filter_from_every_cursor(
     assert sorted(bench.ids(pages)) == [f"r{n:04d}" for n in range(count) if n % 2 and 5 <= n < max(6, end)]
     for at, one in enumerate(pages[:-1]):
         assert bench.ids(bench.pages(source, ask, json.loads(json.dumps(one.cursor)))) == bench.ids(pages[at + 1 :])
+
+
+STUDIES: list[dict[str, Any]] = [
+    {"S": "7"},
+    {"N": "7"},
+    {"S": "other"},
+    {"S": "7\n"},
+    {"N": "7.0"},
+    {"L": []},
+    {"S": "7"},
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    drawn=st.lists(st.tuples(st.sampled_from(STUDIES), st.integers(0, 20), st.booleans()), max_size=40),
+    page=st.integers(1, 9),
+    shown=st.sampled_from([None, ["id", "raw"]]),
+)
+def test_pages_of_bytes_of_a_scan_are_its_pages_of_records(
+    bench: Bench, drawn: list[tuple[dict[str, Any], int, bool]], page: int, shown: list[str] | None
+) -> None:
+    items = [
+        {"id": {"S": f"r{number:04d}"}, "studyId": study, "raw": {"B": b"\0"}}
+        | ({"uploadedOn": {"N": str(at)}} if timed else {})
+        for number, (study, at, timed) in enumerate(drawn)
+    ]
+    table = bench.table(items, projection=None, page=page)
+    source = bench.source(table, bench.export(index=None, projection=shown))
+    window, counts = bench.window(5, 15), PageCounts()
+    expected = bench.pages(source, Ask("7", window))
+    found = bench.pages(source, Ask("7", window, transcoding=Transcoding(counts)))
+    assert [one for each in found for one in each.records] == [one for each in expected for one in each.records]
+    for at, one in enumerate(found[:-1]):
+        rest = Ask("7", window, transcoding=Transcoding(PageCounts()))
+        again = bench.ids(bench.pages(source, rest, json.loads(json.dumps(one.cursor))))
+        assert again == bench.ids(found[at + 1 :])
+    assert (counts.pages > 0, counts.by_reference) == (True, 0)
+    assert all(isinstance(one.records, RawPage) for one in found)
+
+
+def test_a_scan_with_a_filter_has_its_records_as_objects(bench: Bench) -> None:
+    table = bench.table([bench.record("a", 1, live={"BOOL": True}), bench.record("b", 2)], projection=None)
+    source, counts = bench.source(table, bench.export(index=None, filter={"live": [True]})), PageCounts()
+    pages = bench.pages(source, Ask("s", bench.window(0, 9), transcoding=Transcoding(counts)))
+    assert (bench.ids(pages), sum(page.filtered for page in pages), counts.pages) == (["a"], 1, 0)
+
+
+def test_a_time_of_another_type_is_told_of_on_a_page_of_bytes_too(bench: Bench) -> None:
+    source = bench.source(
+        bench.table([bench.record("a", 1), bench.record("b", "2")], projection=None), bench.export(index=None)
+    )
+    counts = PageCounts()
+    pages = bench.pages(source, Ask("s", bench.window(0, 9), transcoding=Transcoding(counts)))
+    assert [one.code for page in pages for one in page.failed] == ["BAD_TIME"]
+    assert (bench.ids(pages), counts.by_reference) == (["a"], 1)
 
 
 def test_the_order_is_that_of_the_segments_however_the_pages_fall(bench: Bench) -> None:
@@ -65,17 +122,18 @@ def test_a_warning_says_what_scanning_for_several_studies_costs(bench: Bench) ->
     assert bench.source(bench.table([])).warnings(["s", "t"]) == ()
 
 
+@pytest.mark.parametrize("shared", [None, Transcoding(PageCounts())], ids=["objects", "bytes"])
 @pytest.mark.parametrize(
     ("provisioned", "options", "expected"),
     [(0, {}, 0.02), (100, {}, 0.2), (100, {"maxReadCapacity": 1000}, 0.01), (0, {"maxReadCapacity": 2.5}, 4.0)],
 )
 def test_a_scan_waits_for_the_capacity_it_used(
-    bench: Bench, provisioned: int, options: dict[str, object], expected: float
+    bench: Bench, provisioned: int, options: dict[str, object], expected: float, shared: Transcoding | None
 ) -> None:
     source = bench.source(scanned(bench, 1, provisioned=provisioned), bench.export(index=None, options=options))
     waits: list[float] = []
     source._wait = waits.append
-    bench.pages(source, Ask("s", bench.window(0, 10)))
+    bench.pages(source, Ask("s", bench.window(0, 10), transcoding=shared))
     # The clock of the test is the real one, so each wait is at most what was asked for, and the first is nearly that.
     assert waits[0] == pytest.approx(expected, abs=0.005)
 

@@ -135,6 +135,7 @@ class DynamoDBSource:
                 remedy=self._remedy,
                 page_limit=self._page_limit,
                 wait=self._wait,
+                transcoding=ask.transcoding,
             )
             yield from scan.pages(ask.study, window, cursor)
         else:

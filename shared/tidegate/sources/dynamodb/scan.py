@@ -12,12 +12,13 @@ from tidegate.awserrors import translated
 from tidegate.errors import FatalError
 from tidegate.instants import to_millis
 from tidegate.model import JSON, AttributeValue, Page, Window
-from tidegate.sources.dynamodb.bodies import answer_of
+from tidegate.sources.dynamodb.bodies import body_of, parsed
 from tidegate.sources.dynamodb.items import projection
 from tidegate.sources.dynamodb.keys import from_json, to_json, wire_value
 from tidegate.sources.dynamodb.schema import Plan
 from tidegate.sources.dynamodb.sieve import Sieve
 from tidegate.sources.dynamodb.stretches import Batch, LastKey, Stretch, StretchReader
+from tidegate.transcoding import ItemSpec, Transcoding
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -67,6 +68,7 @@ class ScanReader:
         remedy: str,
         page_limit: int | None = None,
         wait: Callable[[float], None] = time.sleep,
+        transcoding: Transcoding | None = None,
     ) -> None:
         self._client = client
         self._plan = plan
@@ -74,6 +76,8 @@ class ScanReader:
         self._remedy = remedy
         self._page_limit = page_limit
         self._wait = wait
+        # A filter is decided on values, which are objects.
+        self._transcoding = None if plan.spec.filter else transcoding
 
     def pages(self, study: str, window: Window, cursor: JSON | None) -> Iterator[Page]:
         """The window's records in the segments' order; see Source.pages. The cursor is what is left of each segment."""
@@ -89,7 +93,7 @@ class ScanReader:
                 rest: list[tuple[int, LastKey]] = [] if batch.last_key is None else [(segment, batch.last_key)]
                 rest += reader.behind()
                 yield Page(
-                    records=batch.records,
+                    records=batch.content,
                     cursor={"segments": [[s, to_json(k) if k else None] for s, k in rest]} if rest else None,
                     filtered=batch.filtered,
                     failed=batch.failed,
@@ -100,26 +104,45 @@ class ScanReader:
     def _read_within(self, study: str, start: int, end: int) -> Callable[[int, LastKey], Batch]:
         pacer = Pacer(self._capacity(), wait=self._wait)
         arguments = self._arguments(study, start, end)
-        sieve, time_key = self._sieve, self._plan.spec.time_key
 
         def read(segment: int, key: LastKey) -> Batch:
             start_key: dict[str, Any] = {} if key is None else {"ExclusiveStartKey": key}
             with translated(f"Scanning table {self._plan.schema.table}", remedy=self._remedy):
-                answer = answer_of("Scan", lambda: self._client.scan(**arguments, **start_key, Segment=segment))
-            pacer.spent(float((answer.get("ConsumedCapacity") or {}).get("CapacityUnits") or 0))
-            items: list[Mapping[str, AttributeValue]] = answer["Items"]
-            timed = [(sieve.millis(item), item) for item in items if time_key in item and sieve.study(item) == study]
-            batch = Batch([], answer.get("LastEvaluatedKey") or None)
-            for millis, item in timed:
-                if not sieve.within(item, millis, start, end):
-                    continue
-                if sieve.keeps(item):
-                    batch.add(sieve.of_window(item, millis))
-                else:
-                    batch.filtered += 1
+                body, answer = body_of("Scan", lambda: self._client.scan(**arguments, **start_key, Segment=segment))
+            batch = None if body is None else self._transcoded(body, study, (start, end))
+            if batch is None:
+                answer = answer if body is None else parsed(body)
+                batch = self._batch(answer, study, (start, end))
+                capacity = answer.get("ConsumedCapacity")
+            else:
+                capacity = batch.raw.latest.capacity if batch.raw is not None else None
+            pacer.spent(float((capacity or {}).get("CapacityUnits") or 0))
             return batch
 
         return read
+
+    def _batch(self, answer: Mapping[str, Any], study: str, span: tuple[int, int]) -> Batch:
+        sieve, time_key = self._sieve, self._plan.spec.time_key
+        items: list[Mapping[str, AttributeValue]] = answer["Items"]
+        timed = [(sieve.millis(item), item) for item in items if time_key in item and sieve.study(item) == study]
+        batch = Batch([], answer.get("LastEvaluatedKey") or None)
+        for millis, item in timed:
+            if not sieve.within(item, millis, *span):
+                continue
+            if sieve.keeps(item):
+                batch.add(sieve.of_window(item, millis))
+            else:
+                batch.filtered += 1
+        return batch
+
+    def _transcoded(self, body: bytes, study: str, span: tuple[int, int]) -> Batch | None:
+        """The study's records of an answer without making objects of them; None where that cannot be."""
+        if self._transcoding is None:
+            return None
+        spec, plan = self._plan.spec, self._plan
+        items = ItemSpec(plan.record_key, spec.time_key, spec.time_type, plan.shown, (spec.partition_key, study))
+        page = self._transcoding.page(body, span, items, lambda: self._batch(parsed(body), study, span).records)
+        return None if page is None else Batch([], page.latest.last_key, raw=page)
 
     def _arguments(self, study: str, start: int, end: int) -> dict[str, Any]:
         plan = self._plan
