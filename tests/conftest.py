@@ -2,6 +2,7 @@
 
 import gc
 import os
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,6 +32,6 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> LongestFirst:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst:
     config.option.loadscopereorder = False
-    return LongestFirst(config)
+    return LongestFirst(config, log)

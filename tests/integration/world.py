@@ -16,7 +16,6 @@ from typing import Any
 import boto3
 from pyarrow import parquet
 
-from integration.cheaper_moto import cheapen
 from integration.resources import INDEX, REGION, create
 from tidegate.accept import Origin
 from tidegate.bootstrap import AWSClients, Stack
@@ -233,7 +232,6 @@ class Recording:
 
 def build(clock: Clock, **settings: Any) -> World:
     """Tables, queues and a bucket as template.yaml has them; call it under moto's mock."""
-    cheapen()
     made = _clients()
     named = create(made, **{"default_export": DEFAULT, **settings})
     return World(Stack.of(named, made, clock), clock)
