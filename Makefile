@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 UV := $(VENV)/bootstrap/bin/uv
 SOURCES := shared infra functions tests
 
+# What Python compiles is kept, also where its default is otherwise: commands and tests start a thousand processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install native native-arm64 demo test faults crash check build lock clean
 help:  ## what can be made
@@ -87,8 +90,11 @@ demo-delivery: install  ## one export to another bucket, by SFTP and by e-mail, 
 bench: install  ## what an export costs, next to other tools (QUICK=1: under 3 minutes, FULL=1: an hour)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(FULL),--full)
 
+# One more than processors: some tests wait for something to happen by itself.
+PROCESSES := $(shell expr $$(nproc) + 1)
+
 test: install $(VENV)/sam/.done  ## every test
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4
 
 FULL ?=
 faults: install  ## crashes, races, bad calls, bad input on purpose, and what was survived (FULL=1: all of them)

@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
+from commandline import run
 from integration.world import World
-from tidegate.cli.app import app
 from tidegate.cli.session import Session
 from tidegate.deadletters import DeadLetterQueue
 from tidegate.errors import RejectedError
@@ -47,8 +47,7 @@ class Commands:
             sleep=self._sleep,
             asks=lambda: self.somebody,
         )
-        runner = CliRunner()
-        return runner.invoke(app, arguments, input=typed, obj=session, prog_name="tidegate", catch_exceptions=False)
+        return run(session, *arguments, typed=typed)
 
     def json(self, *arguments: str) -> Any:
         """What a command that succeeds prints with --json, having been told to go on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from integration.cheaper_moto import cheapen
 from tidegate.bootstrap import AWSClients
 from tidegate.settings import Settings
 
@@ -21,6 +22,7 @@ Key: TypeAlias = tuple[str, Literal["S", "N"]]
 
 def create(made: AWSClients, **settings: Any) -> Settings:
     """Make everything that a stack needs; its settings, with these on top."""
+    cheapen()
     made.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     queue = made.sqs.create_queue
     of_operations: Mapping[str, tuple[Key, Key]] = {

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from tidegate.cli.app import app
+from commandline import run
 from tidegate.cli.session import Session
 from tidegate.model import (
     Definition,
@@ -118,9 +118,7 @@ class Cli:
 
     def __call__(self, *arguments: str, typed: str | None = None) -> Result:
         session = Session(connect=self._connect, now=lambda: NOW, monotonic=lambda: self.seconds, sleep=self._sleep)
-        return CliRunner().invoke(
-            app, arguments, input=typed, obj=session, prog_name="tidegate", catch_exceptions=False
-        )
+        return run(session, *arguments, typed=typed)
 
     def json(self, *arguments: str) -> Any:
         """What a command that succeeds prints with --json."""

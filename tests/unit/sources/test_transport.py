@@ -19,6 +19,7 @@ from botocore.httpsession import URLLib3Session
 
 from benchmarks.authority import Certificates, certify
 from tidegate.bootstrap import CONFIG, clients
+from tidegate.errors import RetriableError
 from tidegate.intact import require_intact
 from tidegate.settings import Settings
 from tidegate.sources.dynamodb import transport
@@ -272,6 +273,16 @@ def test_a_wrong_checksum_is_left_for_botocore_to_find() -> None:
         assert server.requests == 2
 
 
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_page_that_is_damaged_at_each_attempt_is_handed_to_nobody(attempts: int) -> None:
+    damaged = whole(checksum=b"x-amz-crc32: 1\r\n")
+    with asking(*[damaged] * attempts, attempts=attempts) as (server, query):
+        with pytest.raises(RetriableError, match="arrived damaged at each attempt") as raised:
+            query()
+        assert raised.value.code == "AWS_UNAVAILABLE"
+        assert server.requests == attempts
+
+
 def test_a_right_checksum_is_not_compared_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(_: bytes) -> int:
         raise AssertionError("botocore compared it again")
@@ -287,9 +298,13 @@ def test_a_body_that_breaks_off_is_asked_for_again() -> None:
         assert server.requests == 2
 
 
-def test_a_body_that_always_breaks_off_is_a_closed_connection() -> None:
-    with asking(whole()[:-9]) as (_, query), pytest.raises((ConnectionClosedError, ClientError)):
-        query()
+@pytest.mark.parametrize("checksum", [CHECKSUM, b""], ids=["signed", "unsigned"])
+def test_a_body_shorter_than_was_announced_at_each_attempt_is_a_closed_connection(checksum: bytes) -> None:
+    short = whole(checksum=checksum)[:-9]
+    with asking(short, short, attempts=2) as (server, query):
+        with pytest.raises(ConnectionClosedError, match="Connection was closed before we received a valid response"):
+            query()
+        assert server.requests == 2
 
 
 def test_a_body_that_never_comes_to_its_end_is_a_timeout() -> None:
