@@ -18,8 +18,10 @@ from tidegate.model import JSON, JSONObject, Part, Piece
 
 MEMBER_BYTES = 1 << 20
 """Uncompressed bytes of a member: each open part holds as much at most, and larger ones save 0.1 % only."""
-PIECE_BYTES = 8 << 20
-"""A piece is cut at the first member's end from here on; S3 wants 5 MiB of each piece of a multipart upload."""
+PIECE_BYTES = 5 << 20
+"""A piece is cut at the first member's end from here on; S3 wants 5 MiB of each part of a multipart upload."""
+SMALL_PIECES, LARGE_PIECE_BYTES = 4_000, 8 << 20
+"""So many of these, then larger ones: S3 takes 10,000, and a part may have 64 GiB. One piece is in memory."""
 LINES_BYTES = 1 << 20
 """How much of a spool of lines is given out at once, and its memory with it; lines that came at once stay together."""
 _WORTH_KEEPING = 1 << 20
@@ -278,7 +280,8 @@ class PartStream:
                     self._end_member()
             else:
                 self._add(self._compression.compress(taken))
-            if len(taken) == missing and self.unsent.size >= PIECE_BYTES:
+            least = PIECE_BYTES if len(self._pieces) < SMALL_PIECES else LARGE_PIECE_BYTES
+            if len(taken) == missing and self.unsent.size >= least:
                 self._end_piece()
 
     def finish(self) -> Stored:

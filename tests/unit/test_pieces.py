@@ -11,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.compression import compression_of
-from tidegate.pieces import LINES_BYTES, MEMBER_BYTES, PIECE_BYTES, LineSpool, PartStream, Pieces, Spool, Tails
+from tidegate.definition_schema import ExportDocument
+from tidegate.pieces import (
+    LARGE_PIECE_BYTES,
+    LINES_BYTES,
+    MEMBER_BYTES,
+    PIECE_BYTES,
+    SMALL_PIECES,
+    LineSpool,
+    PartStream,
+    Pieces,
+    Spool,
+    Tails,
+)
 from unit.part_samples import MemoryStore
 
 
@@ -78,6 +90,20 @@ def test_pieces_are_cut_at_member_ends_once_they_are_large_enough() -> None:
     stored = part.finish()
     assert [piece.size for piece in stored.pieces] == [PIECE_BYTES, MEMBER_BYTES]
     assert [piece.key for piece in stored.pieces] == ["work/1/00000001", "work/1/00000002"]
+
+
+def test_later_pieces_are_larger_so_that_the_largest_part_stays_within_the_parts_that_s3_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    largest = next(one.le for one in ExportDocument.model_fields["max_bytes_per_part"].metadata if hasattr(one, "le"))
+    later = -(-(largest - SMALL_PIECES * PIECE_BYTES) // LARGE_PIECE_BYTES)
+    assert SMALL_PIECES + later <= 10_000
+    monkeypatch.setattr("tidegate.pieces.SMALL_PIECES", 2)
+    monkeypatch.setattr("tidegate.pieces.PIECE_BYTES", MEMBER_BYTES)
+    monkeypatch.setattr("tidegate.pieces.LARGE_PIECE_BYTES", 2 * MEMBER_BYTES)
+    part = stream(MemoryStore(), "none")
+    part.write(b"x" * 7 * MEMBER_BYTES)
+    assert [piece.size // MEMBER_BYTES for piece in part.finish().pieces] == [1, 1, 2, 2, 1]
 
 
 def test_each_gzip_member_has_no_time_and_opens_by_itself() -> None:
