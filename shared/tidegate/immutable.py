@@ -26,6 +26,7 @@ def _dataclass(*, frozen: Literal[True], slots: Literal[True]) -> Callable[[type
 def _made(cls: Any) -> Any:
     made: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     fields = dataclasses.fields(made)
+    made.__dataclass_params__.frozen = True  # for standard ones that are derived from it
     made.__init__ = _initialiser(made, fields)
     for method in (__setattr__, __delattr__, __reduce__, __eq__, __hash__, __repr__):
         if method.__name__ not in cls.__dict__:
