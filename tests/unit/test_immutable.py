@@ -155,7 +155,7 @@ def test_what_it_cannot_do_is_refused_when_the_class_is_made(asked: Any) -> None
 @pytest.mark.parametrize("decorator", DECORATORS.values(), ids=DECORATORS)
 def test_a_standard_frozen_class_may_be_derived_from_one_and_others_may_not(decorator: Decorator) -> None:
     base = single(decorator)
-    derived = dataclasses.dataclass(frozen=True)(type("Derived", (base,), {"__annotations__": {"more": int}}))
+    derived: Any = dataclasses.dataclass(frozen=True)(type("Derived", (base,), {"__annotations__": {"more": int}}))
     one = derived(1, more=2)
     assert (one.only, one.more, one) == (1, 2, derived(1, 2))
     with pytest.raises(dataclasses.FrozenInstanceError):
