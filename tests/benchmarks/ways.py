@@ -66,7 +66,7 @@ WAYS: Final[Sequence[Way]] = (
     Way("tidegate-pure", "Tidegate, CSV, without the native module", *_OURS,
         options={"format": "CSV", "native": "no"}, fewest=PAIR_RECORDS),
     Way(PARQUET_BASELINE, "boto3 Table.query, pyarrow's ParquetWriter, zstd", "benchmarks.peers.table_parquet",
-        "bench-pyarrow", "Parquet", options={"compression": "zstd"}),
+        "bench-pyarrow", "Parquet", options={"compression": "zstd"}, fewest=PAIR_RECORDS),
     Way("tidegate-parquet", "Tidegate, Parquet, zstd", *_OURS, "Parquet",
         options={"format": "Parquet", "compression": "zstd"}),
     Way("tidegate-snappy", "Tidegate, Parquet, snappy", *_OURS, "Parquet",
@@ -74,7 +74,7 @@ WAYS: Final[Sequence[Way]] = (
     Way(LIMIT_CSV, "all C: OpenSSL, one scanner, CSV", "limit", None),
     Way(LIMIT_JSONL, "all C, JSONL", "limit", None, "JSONL"),
     Way("boto3-gzip", "boto3 Table.query, csv.DictWriter, gzip 6", "benchmarks.peers.table_query", "bench-boto3",
-        options={"compression": "gzip"}),
+        options={"compression": "gzip"}, fewest=PAIR_RECORDS),
     Way("tidegate-default", "Tidegate, CSV, the default's gzip", *_OURS,
         options={"format": "CSV", "compression": "gzip"}),
 )  # fmt: skip
