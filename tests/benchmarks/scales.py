@@ -18,15 +18,17 @@ READERS: Final = (1, 4)
 class Scale:
     """How much is measured, and where the report goes.
 
-    A run takes about `cpu_seconds`; that of a fast way exports `many` records at least. A size of the `growth` curve
-    that would take longer than `patience` seconds is left out. `pages` are read by each number of readers. A file of
-    `megabytes` goes to an SFTP server.
+    A run takes about `cpu_seconds`; that of a fast way exports `many` records at least. One of boto3, or of our way
+    without a library, exports `slow` ones at least: many pages, and a look-back that is not all of the window. A size of
+    the `growth` curve that would take longer than `patience` seconds is left out. `pages` are read by each number of
+    readers. A file of `megabytes` goes to an SFTP server.
     """
 
     command: str
     rounds: int
     cpu_seconds: float
     many: int
+    slow: int
     growth: Sequence[int]
     patience: float
     studies: Sequence[int]
@@ -42,6 +44,7 @@ QUICK: Final = Scale(
     rounds=3,
     cpu_seconds=0.4,
     many=200_000,
+    slow=10_000,
     growth=(20_000, 100_000, 1_000_000),
     patience=15,
     studies=(10, 100),
@@ -56,6 +59,7 @@ USUAL: Final = Scale(
     rounds=5,
     cpu_seconds=2.0,
     many=1_000_000,
+    slow=20_000,
     growth=(20_000, 100_000, 1_000_000),
     patience=120,
     studies=(10, 100, 1000),

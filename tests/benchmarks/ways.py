@@ -12,9 +12,6 @@ from typing import Final
 from benchmarks import records
 from benchmarks.measure import Task
 
-PAIR_RECORDS: Final = 20_000
-"""Of the two ways that have no library, so that both do the same work: many pages, and a look-back that is
-a part of the window and not all of it."""
 BASELINE: Final = "boto3"
 """Table.query and csv.DictWriter, uncompressed: 1.0."""
 PARQUET_BASELINE: Final = "boto3-pyarrow"
@@ -23,7 +20,8 @@ LIMIT_CSV, LIMIT_JSONL = "all C, CSV", "all C, JSONL"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way. `known` are columns whose values it is known to change; a run has `fewest` records at least.
+    """One way. `known` are columns whose values it is known to change; a run of those that are `slow` has `Scale.slow`
+    records at least.
 
     `environment` is the folder below .venv that its tool lives in ("" for our own, None for the program of limit.c).
     """
@@ -36,7 +34,7 @@ class Way:
     options: Mapping[str, str] = field(default_factory=dict)
     known: frozenset[str] = frozenset()
     remark: str = ""
-    fewest: int = 0
+    slow: bool = False
 
     @property
     def ours(self) -> bool:
@@ -52,7 +50,7 @@ class Way:
 _OURS: Final = ("benchmarks.ours", "")
 WAYS: Final[Sequence[Way]] = (
     Way(BASELINE, "boto3 Table.query, csv.DictWriter", "benchmarks.peers.table_query", "bench-boto3",
-        fewest=PAIR_RECORDS),
+        slow=True),
     Way("awswrangler", "awswrangler read_items, to_csv", "benchmarks.peers.wrangler", "bench-awswrangler",
         remark="the whole study in memory"),
     Way("dlt", "dlt pipeline to CSV files", "benchmarks.peers.dlt_pipeline", "bench-dlt"),
@@ -64,9 +62,9 @@ WAYS: Final[Sequence[Way]] = (
     Way("tidegate-jsonl", "Tidegate, JSONL", *_OURS, "JSONL", options={"format": "JSONL"}),
     Way("tidegate-s3", "Tidegate, CSV to S3 over TLS", *_OURS, options={"format": "CSV", "sink": "s3"}),
     Way("tidegate-pure", "Tidegate, CSV, without the native module", *_OURS,
-        options={"format": "CSV", "native": "no"}, fewest=PAIR_RECORDS),
+        options={"format": "CSV", "native": "no"}, slow=True),
     Way(PARQUET_BASELINE, "boto3 Table.query, pyarrow's ParquetWriter, zstd", "benchmarks.peers.table_parquet",
-        "bench-pyarrow", "Parquet", options={"compression": "zstd"}, fewest=PAIR_RECORDS),
+        "bench-pyarrow", "Parquet", options={"compression": "zstd"}, slow=True),
     Way("tidegate-parquet", "Tidegate, Parquet, zstd", *_OURS, "Parquet",
         options={"format": "Parquet", "compression": "zstd"}),
     Way("tidegate-snappy", "Tidegate, Parquet, snappy", *_OURS, "Parquet",
@@ -74,7 +72,7 @@ WAYS: Final[Sequence[Way]] = (
     Way(LIMIT_CSV, "all C: OpenSSL, one scanner, CSV", "limit", None),
     Way(LIMIT_JSONL, "all C, JSONL", "limit", None, "JSONL"),
     Way("boto3-gzip", "boto3 Table.query, csv.DictWriter, gzip 6", "benchmarks.peers.table_query", "bench-boto3",
-        options={"compression": "gzip"}, fewest=PAIR_RECORDS),
+        options={"compression": "gzip"}, slow=True),
     Way("tidegate-default", "Tidegate, CSV, the default's gzip", *_OURS,
         options={"format": "CSV", "compression": "gzip"}),
 )  # fmt: skip
