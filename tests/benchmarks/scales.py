@@ -19,8 +19,8 @@ class Scale:
     """How much is measured, and where the report goes.
 
     A run takes about `cpu_seconds`; that of a fast way exports `many` records at least. One of boto3, or of our way
-    without a library, exports `slow` ones at least: many pages, and a look-back that is not all of the window. A size of
-    the `growth` curve that would take longer than `patience` seconds is left out. `pages` are read by each number of
+    without a library, exports `slow` ones at least: many pages, and a look-back that is not all of the window. A size
+    of the `growth` curve that would take longer than `patience` seconds is left out. `pages` are read by each number of
     readers. A file of `megabytes` goes to an SFTP server.
     """
 
