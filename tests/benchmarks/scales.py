@@ -19,9 +19,9 @@ class Scale:
     """How much is measured, and where the report goes.
 
     A run takes about `cpu_seconds`; that of a fast way exports `many` records at least. One of boto3, or of our way
-    without a library, exports `slow` ones at least: many pages, and a look-back that is not all of the window. A size
-    of the `growth` curve that would take longer than `patience` seconds is left out. `pages` are read by each number of
-    readers. A file of `megabytes` goes to an SFTP server.
+    without a library, exports `slow` ones at least: several pages and, but in a quick run, a look-back that is not all
+    of the window. A size of the `growth` curve that would take longer than `patience` seconds is left out. `pages` are
+    read by each number of readers. A file of `megabytes` goes to an SFTP server.
     """
 
     command: str
@@ -44,7 +44,7 @@ QUICK: Final = Scale(
     rounds=3,
     cpu_seconds=0.4,
     many=200_000,
-    slow=10_000,
+    slow=5_000,
     growth=(20_000, 100_000, 1_000_000),
     patience=15,
     studies=(10, 100),
