@@ -231,6 +231,17 @@ def test_a_connection_that_was_closed_meanwhile_is_opened_again(encrypted: bool,
         assert server.connections == 2
 
 
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
+def test_what_came_behind_an_answer_is_no_answer_to_the_next_request(
+    encrypted: bool, certificates: Certificates
+) -> None:
+    small = b'{"Count":0,"Items":[],"ScannedCount":7}'
+    forged = b'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n16\r\n{"Count":0,"Items":[]}\r\n0\r\n\r\n'
+    tls = certificates if encrypted else None
+    with asking(whole(small, checksum=b"") + forged, whole(), tls=tls, attempts=2) as (_, query):
+        assert [query()[0], query()[0]] == [small, PAGE]
+
+
 def test_a_server_that_closes_without_an_answer_is_asked_again() -> None:
     with asking(b"", whole(), attempts=2) as (server, query):
         assert query()[0] == PAGE

@@ -85,7 +85,6 @@ class _InOnePiece:
     """Mixed into botocore's connections."""
 
     _asked: str | None = None
-    _incoming: io.BufferedReader | None = None
 
     def request(
         self: Any, method: str, url: str, body: Any = None, headers: Mapping[str, Any] | None = None, **options: Any
@@ -107,7 +106,8 @@ class _InOnePiece:
         if method is None:
             return super().getresponse()  # type: ignore[misc]  # of the class it is mixed into
         self.sock.settimeout(self.timeout)
-        incoming = self._reader()
+        # A new one for each answer: what came behind the one before is no answer to this request.
+        incoming = io.BufferedReader(_Incoming(self.sock), _TLS_RECORD)
         seen = incoming.peek()
         end = seen.find(_HEAD_END)
         head = None if end < 0 else _plain_head(seen[:end])
@@ -118,13 +118,6 @@ class _InOnePiece:
         if len(body) < head.length:
             raise IncompleteRead(body, head.length - len(body))
         return _Whole(head.status, head.headers, body)
-
-    def _reader(self: Any) -> io.BufferedReader:
-        """What comes from the socket that is open now."""
-        incoming: io.BufferedReader | None = self._incoming
-        if incoming is None or incoming.closed or incoming.raw.sock is not self.sock:  # type: ignore[attr-defined]  # ours
-            incoming = self._incoming = io.BufferedReader(_Incoming(self.sock), _TLS_RECORD)
-        return incoming
 
     def _by_standard(self: Any, incoming: io.BufferedReader, method: str) -> _Whole:
         """The answer as the standard library reads it: in chunks, of unknown length, closing, or none at all."""
