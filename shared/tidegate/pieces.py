@@ -18,10 +18,6 @@ from tidegate.model import JSON, JSONObject, Part, Piece
 
 MEMBER_BYTES = 1 << 20
 """Uncompressed bytes of a member: each open part holds as much at most, and larger ones save 0.1 % only."""
-PIECE_BYTES = 5 << 20
-"""A piece is cut at the first member's end from here on; S3 wants 5 MiB of each part of a multipart upload."""
-SMALL_PIECES, LARGE_PIECE_BYTES = 4_000, 8 << 20
-"""So many of these, then larger ones: S3 takes 10,000, and a part may have 64 GiB. One piece is in memory."""
 LINES_BYTES = 1 << 20
 """How much of a spool of lines is given out at once, and its memory with it; lines that came at once stay together."""
 _WORTH_KEEPING = 1 << 20
@@ -43,6 +39,10 @@ class PieceStore(Protocol):
         """The object's bytes in chunks."""
         ...
 
+    def least_piece(self, stored: int) -> int:
+        """How many bytes a piece has at least where so many of its part are stored; the last may have fewer."""
+        ...
+
 
 class Pieces:
     """Puts private objects under a prefix, each under a number of its own, and reads them back."""
@@ -51,6 +51,7 @@ class Pieces:
         self._store = store
         self._prefix = prefix
         self._spare = bytearray()
+        self.least_piece = store.least_piece
         self.put_so_far = put_so_far
 
     def put(self, data: bytes | bytearray) -> Piece:
@@ -250,6 +251,7 @@ class Stored:
 class PartStream:
     """Takes a part's plain bytes, compresses them if asked to, and puts them into the store piece by piece.
 
+    A piece is cut at the first end of a member at which it is as large as the store wants it.
     It holds at most one member of plain bytes and one piece, whatever the part's size. After an exception of the store
     it is of no use any more; go on from the last state.
     """
@@ -280,8 +282,7 @@ class PartStream:
                     self._end_member()
             else:
                 self._add(self._compression.compress(taken))
-            least = PIECE_BYTES if len(self._pieces) < SMALL_PIECES else LARGE_PIECE_BYTES
-            if len(taken) == missing and self.unsent.size >= least:
+            if len(taken) == missing and self.unsent.size >= self._store.least_piece(len(self._pieces)):
                 self._end_piece()
 
     def finish(self) -> Stored:

@@ -30,7 +30,7 @@ from tidegate.remembered import Header
 from tidegate.settings import Settings
 from tidegate.sources import Ask, Source, source_of, time_unit_of
 from tidegate.sources.dynamodb import DynamoDBSource
-from tidegate.store.objects import Objects
+from tidegate.store.objects import Objects, least_piece
 from tidegate.transcoding import PageCounts, transcoding
 from tidegate.write import PartWriter
 
@@ -60,6 +60,10 @@ class OneFile:
         """Never needed: nothing is resumed."""
         raise NotImplementedError(key)
 
+    def least_piece(self, stored: int) -> int:  # noqa: ARG002 - the protocol's
+        """None: a file takes what there is, while it is still in the processor's cache."""
+        return 1
+
 
 class Nowhere:
     """Takes the pieces of the memory, which is no part of what is compared."""
@@ -70,6 +74,10 @@ class Nowhere:
     def get(self, key: str) -> Iterator[bytes]:
         """Never needed: nothing is resumed."""
         raise NotImplementedError(key)
+
+    def least_piece(self, stored: int) -> int:
+        """As in S3, for the same memory."""
+        return least_piece(stored)
 
 
 def export(task: Task) -> str:

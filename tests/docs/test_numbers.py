@@ -9,8 +9,9 @@ from tidegate.definition import DEFAULTS
 from tidegate.engine import MOST_ATTEMPTS, MOST_RETURNS, PASS_SECONDS
 from tidegate.frozen import REMEMBERED
 from tidegate.job import QUEUE_VISIBILITY_SECONDS
-from tidegate.pieces import MEMBER_BYTES, PIECE_BYTES
+from tidegate.pieces import MEMBER_BYTES
 from tidegate.seal import LARGEST_INLINE
+from tidegate.store.objects import PIECE_BYTES
 from tidegate_local import demo, samples
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -251,7 +251,7 @@ def account(*, page_records: int = 0, pages_a_pass: int = 0, **settings: Any) ->
         patch.setattr("moto.s3.models.utcnow", lambda: clock().replace(tzinfo=None))
         patch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1)
         patch.setattr("tidegate.pieces.MEMBER_BYTES", PIECE_BYTES)
-        patch.setattr("tidegate.pieces.PIECE_BYTES", PIECE_BYTES)
+        patch.setattr("tidegate.store.objects.PIECE_BYTES", PIECE_BYTES)
         patch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None))
         made = _clients()
         named = create(made, **{"default_export": DEFAULT, **settings})

@@ -87,10 +87,11 @@ def real_handler(function: str, url: str, pace: Pace) -> Any:
 def _set(pace: Pace) -> None:
     from tidegate import bootstrap, engine, job, pieces
     from tidegate.sources.dynamodb import DynamoDBSource
+    from tidegate.store import objects
 
     job.LEASE_SECONDS //= pace.haste
     vars(engine)["LEASE_SECONDS"] = job.LEASE_SECONDS
-    pieces.MEMBER_BYTES = pieces.PIECE_BYTES = pace.piece
+    pieces.MEMBER_BYTES = objects.PIECE_BYTES = pace.piece
     timeouts = Config(read_timeout=pace.read_timeout, connect_timeout=max(1.0, 5 / pace.haste))
     bootstrap.CONFIG = bootstrap.CONFIG.merge(timeouts)
     # botocore has no setting for it.

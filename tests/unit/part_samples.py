@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tidegate.definition import from_document
 from tidegate.dialects import QUOTINGS, Dialect
 from tidegate.model import AttributeValue, Definition, Part, Record
+from tidegate.store.objects import least_piece
 
 MIX: list[dict[str, AttributeValue]] = [
     {
@@ -92,6 +93,9 @@ class MemoryStore:
         data = self.objects[key]
         for start in range(0, len(data), self.chunk):
             yield data[start : start + self.chunk]
+
+    def least_piece(self, stored: int) -> int:
+        return least_piece(stored)
 
     def stored(self, part: Part) -> bytes:
         """A part's object, as the delivery will put it together."""

@@ -13,17 +13,15 @@ from hypothesis import strategies as st
 from tidegate.compression import compression_of
 from tidegate.definition_schema import ExportDocument
 from tidegate.pieces import (
-    LARGE_PIECE_BYTES,
     LINES_BYTES,
     MEMBER_BYTES,
-    PIECE_BYTES,
-    SMALL_PIECES,
     LineSpool,
     PartStream,
     Pieces,
     Spool,
     Tails,
 )
+from tidegate.store.objects import LARGE_PIECE_BYTES, PIECE_BYTES, SMALL_PIECES
 from unit.part_samples import MemoryStore
 
 
@@ -60,7 +58,7 @@ def joined(store: MemoryStore, part: PartStream) -> bytes:
 def test_bytes_depend_on_the_content_only(data: bytes, cuts: list[tuple[int, bool]], compression: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tidegate.pieces.MEMBER_BYTES", 32)
-        patch.setattr("tidegate.pieces.PIECE_BYTES", 64)
+        patch.setattr("tidegate.store.objects.PIECE_BYTES", 64)
         patch.setattr("tidegate.pieces._WORTH_KEEPING", 40)
         whole_store = MemoryStore()
         whole = stream(whole_store, compression)
@@ -98,9 +96,9 @@ def test_later_pieces_are_larger_so_that_the_largest_part_stays_within_the_parts
     largest = next(one.le for one in ExportDocument.model_fields["max_bytes_per_part"].metadata if hasattr(one, "le"))
     later = -(-(largest - SMALL_PIECES * PIECE_BYTES) // LARGE_PIECE_BYTES)
     assert SMALL_PIECES + later <= 10_000
-    monkeypatch.setattr("tidegate.pieces.SMALL_PIECES", 2)
-    monkeypatch.setattr("tidegate.pieces.PIECE_BYTES", MEMBER_BYTES)
-    monkeypatch.setattr("tidegate.pieces.LARGE_PIECE_BYTES", 2 * MEMBER_BYTES)
+    monkeypatch.setattr("tidegate.store.objects.SMALL_PIECES", 2)
+    monkeypatch.setattr("tidegate.store.objects.PIECE_BYTES", MEMBER_BYTES)
+    monkeypatch.setattr("tidegate.store.objects.LARGE_PIECE_BYTES", 2 * MEMBER_BYTES)
     part = stream(MemoryStore(), "none")
     part.write(b"x" * 7 * MEMBER_BYTES)
     assert [piece.size // MEMBER_BYTES for piece in part.finish().pieces] == [1, 1, 2, 2, 1]

@@ -16,7 +16,7 @@ from unit.part_samples import MemoryStore, definition, plain_record, record, wir
 
 SMALL = {
     "tidegate.pieces.MEMBER_BYTES": 100,
-    "tidegate.pieces.PIECE_BYTES": 150,
+    "tidegate.store.objects.PIECE_BYTES": 150,
     "tidegate.parts.DISCOVERY_RECORDS": 4,
     "tidegate.parts.DISCOVERY_BYTES": 400,
     "tidegate.write.MAX_OPEN_TABLES": 2,
@@ -160,7 +160,7 @@ def peak(count: int, **document: Any) -> int:
 
 
 def test_memory_does_not_grow_with_the_number_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidegate.pieces.PIECE_BYTES", 1 << 18)
+    monkeypatch.setattr("tidegate.store.objects.PIECE_BYTES", 1 << 18)
     peak(2_000)
     assert peak(200_000) <= 1.2 * peak(20_000)
 

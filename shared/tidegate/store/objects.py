@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef, CopySourceTypeDef
 
 READ_SIZE = 1 << 20
+PIECE_BYTES = 5 << 20
+"""The least that S3 takes as a part of a multipart upload, unless it is the last."""
+SMALL_PIECES, LARGE_PIECE_BYTES = 4_000, 8 << 20
+"""So many of these, then larger ones: S3 takes 10,000, and a part may have 64 GiB. One piece is in memory."""
 COPIES_AT_ONCE = 8
+
+
+def least_piece(stored: int) -> int:
+    """How many bytes S3 wants of a piece at least where so many of its part are stored; the last may have fewer."""
+    return PIECE_BYTES if stored < SMALL_PIECES else LARGE_PIECE_BYTES
 
 
 class Objects:
@@ -50,6 +59,10 @@ class Objects:
         with _translated(f"reading s3://{self.bucket}/{key}"):
             body = self.client.get_object(Bucket=self.bucket, Key=key)["Body"]
             yield from body.iter_chunks(READ_SIZE)
+
+    def least_piece(self, stored: int) -> int:
+        """See PieceStore, and the function of this name."""
+        return least_piece(stored)
 
     def read_from(self, key: str, offset: int, size: int) -> Iterator[bytes]:
         """The bytes of an object from `offset` on, in chunks of `size`, the last one shorter."""

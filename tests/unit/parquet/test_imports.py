@@ -14,6 +14,7 @@ from tidegate.model import Record
 from tidegate.write import PartWriter
 class Store:
     def put(self, key, data): pass
+    def least_piece(self, stored): return 1
 chosen = from_document({"source": {"table": "R"}, "format": {"type": "Parquet", "compression": "snappy"}}, 1)
 writer = PartWriter(chosen, "exports/", "work/", Store(), ("id",), None)
 writer.add([Record(("a",), 1, {"id": {"S": "a"}})])

@@ -159,7 +159,7 @@ def test_nothing_of_types_is_in_what_other_formats_write() -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_records(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidegate.pieces.PIECE_BYTES", 1 << 16)
+    monkeypatch.setattr("tidegate.store.objects.PIECE_BYTES", 1 << 16)
     monkeypatch.setattr("tidegate.columnar.GROUP_BYTES", 1 << 16)
     parquet = {"type": "Parquet", "schema": {"id": "text", "note": "text", "uploadedOn": "timestamp"}}
     chosen: dict[str, Any] = {"format": parquet, "columns": ["id", "note", "uploadedOn"]}
