@@ -60,8 +60,8 @@ USUAL: Final = Scale(
     cpu_seconds=2.0,
     many=1_000_000,
     slow=20_000,
-    growth=(20_000, 100_000, 1_000_000),
-    patience=120,
+    growth=(20_000, 100_000, 1_000_000, 10_000_000),
+    patience=300,
     studies=(10, 100, 1000),
     functions=FUNCTIONS,
     starts=11,
@@ -74,7 +74,5 @@ FULL: Final = replace(
     command="make bench FULL=1",
     rounds=9,
     cpu_seconds=4.0,
-    growth=(*USUAL.growth, 10_000_000),
-    patience=3600,
     starts=21,
 )
