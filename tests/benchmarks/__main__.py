@@ -43,8 +43,9 @@ def measured(bench: Bench, scale: Scale, results: Results) -> None:
         _say(f"round {number + 1} of {scale.rounds}: {name}: {ratios.rate(cost):,.0f} records/CPU s")
     results.growth = list(_grown(bench, scale, proofs["tidegate-s3"]))
     results.reading = f"{scale.pages} pages, each {PAGE_DELAY_MILLIS} ms away"
-    with server(bench.folder, "--page-delay", str(PAGE_DELAY_MILLIS)) as endpoint:
-        arguments = ["benchmarks.parallel_reading", endpoint, str(scale.pages * PAGE_RECORDS), *map(str, READERS)]
+    table = str(scale.pages * PAGE_RECORDS)
+    with server(bench.folder, "--page-delay", str(PAGE_DELAY_MILLIS), "--table", table) as endpoint:
+        arguments = ["benchmarks.parallel_reading", endpoint, str(scale.pages), *map(str, READERS)]
         results.readers = _printed(bench, arguments)
     _say("readers in parallel: measured")
     results.sftp = _printed(bench, ["benchmarks.sftp", str(scale.rounds), str(scale.megabytes)])

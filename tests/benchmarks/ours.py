@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from benchmarks.measure import INDEX, REGION, TABLE, Task, measured
+from benchmarks.pages import PAGE_RECORDS
+from benchmarks.records import identity
 from tidegate.bootstrap import AWSClients, clients
 from tidegate.definition import from_document
 from tidegate.heap import share_one_heap
@@ -30,6 +32,7 @@ from tidegate.remembered import Header
 from tidegate.settings import Settings
 from tidegate.sources import Ask, Source, source_of, time_unit_of
 from tidegate.sources.dynamodb import DynamoDBSource
+from tidegate.sources.dynamodb.items import BATCH
 from tidegate.store.objects import Objects, least_piece
 from tidegate.transcoding import PageCounts, transcoding
 from tidegate.write import PartWriter
@@ -94,14 +97,22 @@ def export(task: Task) -> str:
     return "" if native else "without a native module"
 
 
-def read_all(task: Task, *, readers: int) -> None:
-    """Read one study's pages with so many calls in flight, and keep nothing."""
-    source = DynamoDBSource(_clients(task.endpoint).dynamodb, definition(task), readers=readers)
+def read_all(task: Task, how: str, *, readers: int) -> None:
+    """Read one study's pages with so many calls in flight, and keep nothing.
+
+    `how` is `query`, `scan` (as without an index) or `keys` (as for an override: 100 records a call, for as many calls
+    as the study has pages).
+    """
+    chosen = definition(task, index=None) if how == "scan" else definition(task)
+    source = DynamoDBSource(_clients(task.endpoint).dynamodb, chosen, readers=readers)
     window = Window(from_millis(task.low), from_millis(task.high + 1))
-    ask = Ask(task.study, window, transcoding=transcoding(PageCounts()))
+    wanted, ask = task.count, Ask(task.study, window, transcoding=transcoding(PageCounts()))
+    if how == "keys":
+        wanted = task.count // PAGE_RECORDS * BATCH
+        ask = Ask(task.study, None, keys=[(identity(number),) for number in range(wanted)])
     found = sum(len(page.records) for page in source.pages(ask, None))
-    if found != task.count:
-        raise SystemExit(f"{found} records were read; {task.count} were wanted")
+    if found != wanted:
+        raise SystemExit(f"{found} records were read; {wanted} were wanted")
 
 
 def _written(task: Task, made: AWSClients, store: PieceStore) -> tuple[Part, ...]:
@@ -138,12 +149,12 @@ def _lookback(chosen: Definition, source: Source, window: Window) -> Lookback:
     return Lookback(window, header, pieces, None, span, None, Tails(memoryview(b"")))
 
 
-def definition(task: Task) -> Definition:
+def definition(task: Task, index: str | None = INDEX) -> Definition:
     """What is exported and how; the rest is as in an export that says nothing of it."""
     return from_document(
         {
             "exportId": "benchmark",
-            "source": {"table": TABLE, "index": INDEX, "recordKey": ["id"]},
+            "source": {"table": TABLE, "recordKey": ["id"], **({"index": index} if index else {})},
             "format": {
                 "type": task.options.get("format", "CSV"),
                 "compression": task.options.get("compression", "none"),

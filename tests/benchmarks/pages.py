@@ -1,4 +1,7 @@
-"""Pages of a Query as DynamoDB sends them, about 1 MB each, made by patching numbers into bytes that are ready."""
+"""Pages of a Query or Scan as DynamoDB sends them, about 1 MB each, made by patching numbers into bytes that are ready.
+
+And what BatchGetItem answers, of the same records.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from benchmarks import records
 
 PAGE_RECORDS: Final = 1308
 """Of 800 bytes and a comma: 1 MiB of JSON."""
+PAGE_BYTES: Final = 1 << 20
 _STRIDE = records.RECORD_BYTES + 1
 _KEPT = 160
 """Pages that are kept ready: those of a study of 200,000 records."""
@@ -50,6 +54,20 @@ class Pages:
         end = min(self._count, records.first_from(high + 1))
         size = min(PAGE_RECORDS, int(query.get("Limit", PAGE_RECORDS)))
         return self._page(first, max(first, end), size)
+
+    def segment(self, scan: dict[str, Any]) -> Rendered:
+        """What a Scan of one segment answers; the segments are parts of the same size, in the records' order."""
+        number, of = int(scan["Segment"]), int(scan["TotalSegments"])
+        first, end = (self._count * place // of for place in (number, number + 1))
+        if start := scan.get("ExclusiveStartKey"):
+            first = int(start["id"]["S"]) + 1
+        return self._page(first, end, PAGE_RECORDS)
+
+    def items(self, keys: list[dict[str, Any]]) -> Rendered:
+        """What BatchGetItem answers to these keys of one table."""
+        found = [records.wire(records.record(int(key["id"]["S"]), self._count)) for key in keys]
+        body = f'{{"Responses":{{"{records.TABLE}":[{",".join(found)}]}},"UnprocessedKeys":{{}}}}'.encode()
+        return Rendered(body, zlib.crc32(body), len(found))
 
     def _page(self, first: int, end: int, size: int) -> Rendered:
         last = min(end, first + size)
@@ -93,8 +111,8 @@ def _patch(items: bytearray, at: int, texts: list[str]) -> None:
         items[at + digit :: _STRIDE] = joined[digit::width]
 
 
-def description() -> bytes:
-    """What DescribeTable answers."""
+def description(count: int = 0) -> bytes:
+    """What DescribeTable answers of a table with so many records, as far as it knows."""
     kinds = {"id": "S", "studyId": "S", "uploadedOn": "N"}
     index = {
         "IndexName": records.INDEX,
@@ -108,6 +126,7 @@ def description() -> bytes:
     table = {
         "TableName": records.TABLE,
         "TableStatus": "ACTIVE",
+        "TableSizeBytes": count * PAGE_BYTES // PAGE_RECORDS,
         "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": kind} for name, kind in kinds.items()],
         "GlobalSecondaryIndexes": [index],

@@ -1,6 +1,7 @@
-"""How much faster four readers are than one where each page takes time to arrive: the clock, and no file.
+"""How much faster four readers are than one where each answer takes time to arrive: the clock, and no file.
 
-Run as `python -m benchmarks.parallel_reading ENDPOINT RECORDS READERS...`; prints the seconds of each as JSON.
+Run as `python -m benchmarks.parallel_reading ENDPOINT PAGES READERS...`, where the endpoint's table has so many pages;
+prints, for each way to read, the seconds with each number of readers as JSON.
 """
 
 from __future__ import annotations
@@ -10,20 +11,25 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from benchmarks import ours, ways
 from benchmarks.pages import PAGE_RECORDS
 
+WAYS: Final = ("query", "scan", "keys")
+
 
 def main(arguments: Sequence[str]) -> None:
     """Read the same study with each number of readers, after a first page that opens the connections' way."""
-    endpoint, count, *readers = arguments
-    seconds = {}
-    for number in map(int, readers):
-        ours.read_all(ways.task(PAGE_RECORDS, Path("none"), endpoint, {}), readers=number)
-        started = time.perf_counter()
-        ours.read_all(ways.task(int(count), Path("none"), endpoint, {}), readers=number)
-        seconds[str(number)] = time.perf_counter() - started
+    endpoint, pages, *readers = arguments
+    count = int(pages) * PAGE_RECORDS
+    seconds: dict[str, dict[str, float]] = {how: {} for how in WAYS}
+    for number in readers:
+        ours.read_all(ways.task(PAGE_RECORDS, Path("none"), endpoint, {}), "query", readers=int(number))
+        for how in WAYS:
+            started = time.perf_counter()
+            ours.read_all(ways.task(count, Path("none"), endpoint, {}), how, readers=int(number))
+            seconds[how][number] = time.perf_counter() - started
     sys.stdout.write(json.dumps(seconds) + "\n")
 
 

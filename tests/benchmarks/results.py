@@ -67,7 +67,7 @@ class Results:
     growth: list[Grown] = field(default_factory=list)
     accepting: Mapping[str, Any] = field(default_factory=dict)
     starts: Sequence[Started] = ()
-    readers: Mapping[str, float] = field(default_factory=dict)
+    readers: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     reading: str = ""
     sftp: Mapping[str, Any] = field(default_factory=dict)
 

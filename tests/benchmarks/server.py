@@ -1,7 +1,8 @@
 """A server of canned pages and a sink for uploads, over TLS, in a process of its own.
 
-Run as `python -m benchmarks.server FOLDER [--page-delay MS] [--keep BYTES]`; it prints its URL, and ends with its
-standard input. Plain threads and ready bytes: what it costs is measured by nobody, but two cores are shared.
+Run as `python -m benchmarks.server FOLDER [--page-delay MS] [--keep BYTES] [--table RECORDS]`; it prints its
+URL, and ends with its standard input. Plain threads and ready bytes: what it costs is measured by nobody, but two cores
+are shared.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks import records
 from benchmarks.authority import Certificates
@@ -51,6 +53,8 @@ class Service:
     """What the server answers: DynamoDB by its target header, counts of all calls, S3 for the rest."""
 
     page_delay: float = 0.0
+    table: int = 0
+    """How many records the table has, of one study: for reading that does not name it."""
     sink: Sink = field(default_factory=Sink)
     queries: int = 0
     records: int = 0
@@ -60,10 +64,10 @@ class Service:
     def answer(self, request: Request) -> Answer:
         """The answer to one request."""
         call = request.headers.get("x-amz-target", "").rpartition(".")[2]
-        if call == "Query":
-            return self._query(request)
+        if call in {"Query", "Scan", "BatchGetItem"}:
+            return self._read(call, json.loads(request.body))
         if call == "DescribeTable":
-            return Answer(200, description(), {"Content-Type": _JSON})
+            return Answer(200, description(self.table), {"Content-Type": _JSON})
         if call:
             refusal = {"__type": "com.amazonaws.dynamodb.v20120810#UnknownOperationException"}
             return Answer(400, json.dumps(refusal).encode(), {"Content-Type": _JSON})
@@ -72,10 +76,13 @@ class Service:
             return Answer(200, json.dumps(counts).encode(), {"Content-Type": "application/json"})
         return self._upload(request)
 
-    def _query(self, request: Request) -> Answer:
-        query = json.loads(request.body)
-        names = [value["S"] for value in query["ExpressionAttributeValues"].values() if "S" in value]
-        page = self._pages(names[0]).answer(query)
+    def _read(self, call: str, asked: Mapping[str, Any]) -> Answer:
+        if call == "BatchGetItem":
+            page = self._pages(records.study(self.table)).items(asked["RequestItems"][records.TABLE]["Keys"])
+        else:
+            values = asked["ExpressionAttributeValues"].values()
+            pages = self._pages(next(value["S"] for value in values if value.get("S", "N") != "N"))
+            page = pages.answer(dict(asked)) if call == "Query" else pages.segment(dict(asked))
         with self._lock:
             self.queries += 1
             self.records += page.count
@@ -208,11 +215,12 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.server")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--page-delay", type=float, default=0.0, help="milliseconds before each page")
+    parser.add_argument("--table", type=int, default=0, help="records in the table, for Scan and BatchGetItem")
     parser.add_argument("--keep", type=int, default=0, help="bytes of uploads to keep")
     given = parser.parse_args(arguments)
     folder = given.folder
     certificates = Certificates(folder / "authority.pem", folder / "server.pem", folder / "server-key.pem")
-    with serving(Service(given.page_delay / 1000, Sink(given.keep)), certificates) as url:
+    with serving(Service(given.page_delay / 1000, given.table, Sink(given.keep)), certificates) as url:
         sys.stdout.write(url + "\n")
         sys.stdout.flush()
         sys.stdin.read()

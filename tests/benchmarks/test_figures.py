@@ -82,6 +82,15 @@ def test_memory_is_a_goal_that_can_be_missed() -> None:
     assert "| peak of 1,000,000 records above that of 20,000, MiB | 4 | 5.0 | no |" in report.markdown(found)
 
 
+def test_each_way_to_read_is_compared_with_one_reader_of_its_own() -> None:
+    found = results()
+    found.readers = {"query": {"1": 9.0, "4": 3.0}, "scan": {"1": 5.0, "4": 2.0}, "keys": {"1": 4.0, "4": 1.0}}
+    text = report.markdown(found)
+    assert "| 4 readers against 1, Query, 60 ms away | 3 | 3.0 | yes |" in text
+    assert "| 4 readers against 1, Scan by segments, 60 ms away | 3 | 2.5 | no |" in text
+    assert "| BatchGetItem | 4.00 | 1.00 |" in text
+
+
 def test_sftp_is_compared_round_by_round_and_each_place_has_its_goal() -> None:
     found = results()
     near = [{sftp.OURS: speed, sftp.OPENSSH: 10.0, sftp.LOOP: 1.0} for speed in (10.0, 12.0, 30.0)]

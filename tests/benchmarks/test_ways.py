@@ -59,10 +59,13 @@ def test_reading_alone_can_be_timed_for_each_number_of_readers(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trusting(served, tmp_path, monkeypatch)
-    parallel_reading.main([served.endpoint, str(COUNT), "1", "4"])
+    monkeypatch.setattr(served.service, "table", 3 * PAGE_RECORDS)
+    parallel_reading.main([served.endpoint, "3", "1", "4"])
     seconds = json.loads(capsys.readouterr().out)
-    assert list(seconds) == ["1", "4"]
-    assert all(seconds.values())
+    assert list(seconds) == ["query", "scan", "keys"]
+    for one in seconds.values():
+        assert list(one) == ["1", "4"]
+        assert all(one.values())
 
 
 def test_without_a_compiler_the_limit_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,5 +43,6 @@ def _batches(reader: Any) -> Generator[Any, None, None]:
             reader._advance(front)
         elif len(reader._stretches) > 1:
             reader._stretches.pop(0)
+            reader._look_ahead()
         else:
             return

@@ -70,6 +70,7 @@ class FakeTable:
     local_index: bool = False
     page: int = 1000
     provisioned: int = 0
+    size: int = 0
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     before: Callable[[str, dict[str, Any]], None] = lambda _name, _arguments: None
     unprocessed: Callable[[int], int] = lambda _asked: 0
@@ -102,6 +103,7 @@ class FakeTable:
                 "KeySchema": schema,
                 "AttributeDefinitions": [{"AttributeName": n, "AttributeType": t} for n, t in self.types.items()],
                 "ProvisionedThroughput": {"ReadCapacityUnits": self.provisioned},
+                "TableSizeBytes": self.size,
                 **(indexes if self.projection else {}),
             }
         }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tidegate.errors import FatalError
 from tidegate.sources import Ask
-from tidegate.sources.dynamodb.scan import Pacer
+from tidegate.sources.dynamodb.scan import SEGMENT_BYTES, Pacer, segment_at, segments_of
 from tidegate.transcoding import PageCounts, RawPage, Transcoding
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ def scanned(bench: Bench, count: int, **more: Any) -> FakeTable:
 
 
 @settings(max_examples=60, deadline=None)
-@given(count=st.integers(0, 60), end=st.integers(1, 70), page=st.integers(1, 9))
+@given(count=st.integers(0, 60), end=st.integers(1, 70), page=st.integers(1, 9), segments=st.sampled_from([1, 9, 40]))
 def test_a_scan_has_exactly_the_records_of_a_plain_filter_from_every_cursor(
-    bench: Bench, count: int, end: int, page: int
+    bench: Bench, count: int, end: int, page: int, segments: int
 ) -> None:
-    source = bench.source(scanned(bench, count, page=page), bench.export(index=None))
+    table = scanned(bench, count, page=page, size=segments * SEGMENT_BYTES)
+    source = bench.source(table, bench.export(index=None))
     ask = Ask("s", bench.window(5, max(6, end)))
     pages = bench.pages(source, ask)
     assert sorted(bench.ids(pages)) == [f"r{n:04d}" for n in range(count) if n % 2 and 5 <= n < max(6, end)]
@@ -100,6 +101,68 @@ def test_the_order_is_that_of_the_segments_however_the_pages_fall(bench: Bench) 
         for page in (3, 7, 1000)
     ]
     assert orders[0] == orders[1] == orders[2]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, 4), (1, 4), (4 * SEGMENT_BYTES, 4), (4 * SEGMENT_BYTES + 1, 8), (10**9, 1112), (10**13, 1_000_000)],
+)
+def test_a_larger_table_has_more_segments_each_of_about_a_page(size: int, expected: int) -> None:
+    assert segments_of(size) == expected
+
+
+@given(st.integers(1, 2000))
+def test_each_segment_has_one_place_and_neighbours_are_a_quarter_of_the_table_apart(quarter: int) -> None:
+    segments = 4 * quarter
+    order = [segment_at(place, segments) for place in range(segments)]
+    assert sorted(order) == list(range(segments))
+    assert order[:4] == [0, quarter, 2 * quarter, 3 * quarter]
+
+
+def test_four_segments_are_read_at_the_same_time_also_where_each_page_has_records(bench: Bench) -> None:
+    table = scanned(bench, 400, size=40 * SEGMENT_BYTES)
+    together, calls, lock = threading.Barrier(4, timeout=20), iter(range(1000)), threading.Lock()
+
+    def before(name: str, _: object) -> None:
+        if name == "scan":
+            with lock:
+                number = next(calls)
+            # The first is read alone, because most tables that are scanned are small.
+            if 1 <= number <= 36:
+                together.wait()
+
+    table.before = before
+    pages = bench.pages(bench.source(table, bench.export(index=None)), Ask("s", bench.window(0, 1000)))
+    assert len(bench.ids(pages)) == 200
+    assert table.names().count("scan") == 40
+
+
+def test_the_number_of_segments_stays_what_it_was_at_the_start_though_the_table_grows(bench: Bench) -> None:
+    table = scanned(bench, 100, size=9 * SEGMENT_BYTES)
+    ask = Ask("s", bench.window(0, 1000))
+    whole = bench.pages(bench.source(table, bench.export(index=None)), ask)
+    table.size = 90 * SEGMENT_BYTES
+    again = bench.pages(bench.source(table, bench.export(index=None)), ask, json.loads(json.dumps(whole[2].cursor)))
+    assert bench.ids(again) == bench.ids(whole[3:])
+    assert {call["TotalSegments"] for name, call in table.calls if name == "scan"} == {12}
+
+
+def test_a_cursor_of_the_version_that_had_four_segments_is_understood(bench: Bench) -> None:
+    table = scanned(bench, 100, page=5, size=9 * SEGMENT_BYTES)
+    ask = Ask("s", bench.window(0, 1000))
+    before = {"segments": [[2, {"id": {"S": second_of(table)}}], [3, None]]}
+    found = bench.ids(bench.pages(bench.source(table, bench.export(index=None)), ask, before))
+    table.size = 0
+    whole = bench.ids(bench.pages(bench.source(table, bench.export(index=None)), ask))
+    assert found == whole[-len(found) :]
+    assert 10 < len(found) < 40
+
+
+def second_of(table: FakeTable) -> str:
+    """The second item of the third of four segments."""
+    answer = table.scan(Segment=2, TotalSegments=4, ExpressionAttributeValues={})
+    item_id: str = answer["Items"][1]["id"]["S"]
+    return item_id
 
 
 def test_an_empty_window_scans_nothing_and_threads_end(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -58,7 +59,7 @@ def test_what_was_read_ahead_and_had_nothing_in_it_is_not_read_again_and_all_els
         next(batches)
         next(batches)
         # The very last batch of each may still be on its way into its stretch; what is asked here was there before.
-        left = dict(reader.behind())
+        left = dict(reader.behind()[0])
     assert left["later"] == {"n": {"N": "2"}}
     assert left["early"] is None
     assert left.get("blank", "finished") in ("finished", {"n": {"N": "2"}})
@@ -109,3 +110,21 @@ def test_many_stretches_with_few_readers_and_little_room_come_to_an_end() -> Non
             [Stretch(n) for n in range(200)], read, readers=readers, lookahead=lookahead, pages_ahead=pages_ahead
         )
         assert [one.key[0] for _, found in reader.batches() for one in found.records] == expected
+
+
+def test_stretches_are_looked_at_when_their_turn_comes_near_and_what_is_behind_names_the_last_of_them() -> None:
+    asked: list[int] = []
+
+    def stretches() -> Iterator[Stretch[int]]:
+        for number in range(100_000):
+            asked.append(number)
+            yield Stretch(number)
+
+    reader = StretchReader(stretches(), lambda span, _key: batch(None, str(span)), lookahead=5)
+    with closing(reader.batches()) as batches:
+        for number, (span, _) in zip(range(50), batches, strict=False):
+            assert span == number
+            left, last = reader.behind()
+            assert [one for one, _ in left] == list(range(number + 1, number + 5))
+            assert last == number + 4
+            assert len(asked) <= number + 6

@@ -134,6 +134,7 @@ class DynamoDBSource:
                 table.sieve,
                 remedy=self._remedy,
                 page_limit=self._page_limit,
+                readers=self._readers,
                 wait=self._wait,
                 transcoding=ask.transcoding,
             )

@@ -1,15 +1,22 @@
-"""The records of one study in a window where no index leads to them: the whole table, in a fixed number of segments."""
+"""The records of one study in a window where no index leads to them: the whole table, segment by segment.
+
+A segment is about a page, so that one call reads it and those after it are read at the same time, few of them waiting
+in memory. How many there are is decided once, by the table's size, and kept in the cursor, because the order of an
+export is that of its segments.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tidegate.awserrors import translated
 from tidegate.errors import FatalError
+from tidegate.immutable import dataclass
 from tidegate.instants import to_millis
 from tidegate.model import JSON, AttributeValue, Page, Window
 from tidegate.sources.dynamodb.bodies import body_of, parsed
@@ -23,8 +30,14 @@ from tidegate.transcoding import ItemSpec, Transcoding
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-SEGMENTS = 4
-"""Fixed, because the order of an export is that of the segments: the same records must give the same bytes."""
+SEGMENT_BYTES = 900_000
+"""Of the table, a little less than a page of 1 MB, as items are not spread evenly."""
+_QUARTERS = 4
+"""The order goes from quarter to quarter, so that calls at the same time are of partitions that are not the same."""
+_LOOKAHEAD = 6
+"""How many segments may be begun; those that are begun are in the cursor."""
+_MOST_SEGMENTS = 1_000_000
+"""DynamoDB takes no more."""
 _DEFAULT_CAPACITY = 500.0
 """Read capacity units a second for an on-demand table: 2 MB/s, strongly consistent."""
 _SHARE_OF_PROVISIONED = 0.5
@@ -56,8 +69,55 @@ class Pacer:
             self._wait(pause)
 
 
+def segments_of(size: int) -> int:
+    """How many segments a table of so many bytes is read in: a multiple of four, at least four."""
+    return min(_MOST_SEGMENTS, _QUARTERS * max(1, -(-size // (_QUARTERS * SEGMENT_BYTES))))
+
+
+def segment_at(place: int, segments: int) -> int:
+    """The number of the segment at this place in the order of so many: the first of each quarter, then the second."""
+    return place % _QUARTERS * (segments // _QUARTERS) + place // _QUARTERS
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of a scan in so many segments, which are known by their places in the order.
+
+    That is those in `begun`, each from its key on, and all whose place is `next` or behind it.
+    """
+
+    segments: int
+    begun: Sequence[Stretch[int]]
+    next: int
+
+    @classmethod
+    def of(cls, cursor: JSON | None, size: int) -> Left:
+        """What a cursor says; without one, the whole of a table of this size."""
+        if cursor is None:
+            return cls(segments_of(size), (), 0)
+        if "segments" in cursor:  # of a version that read each table in four, all of them begun at once
+            cursor = {"of": _QUARTERS, "begun": cursor["segments"], "next": _QUARTERS}
+        begun = [Stretch(int(place), from_json(key) if key else None) for place, key in cursor["begun"]]
+        return cls(cursor["of"], begun, cursor["next"])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left."""
+        return not self.begun and self.next == self.segments
+
+    def to_json(self) -> JSON | None:
+        """The cursor; None where nothing is left."""
+        if self.is_empty:
+            return None
+        begun = [[stretch.span, to_json(stretch.key) if stretch.key else None] for stretch in self.begun]
+        return {"of": self.segments, "begun": begun, "next": self.next}
+
+
 class ScanReader:
-    """Reads one study's window by a parallel scan. `page_limit` is the most items that one call looks at."""
+    """Reads one study's window by a parallel scan, `readers` calls at once.
+
+    `page_limit` is the most items that one call looks at.
+    """
 
     def __init__(
         self,
@@ -67,6 +127,7 @@ class ScanReader:
         *,
         remedy: str,
         page_limit: int | None = None,
+        readers: int = 4,
         wait: Callable[[float], None] = time.sleep,
         transcoding: Transcoding | None = None,
     ) -> None:
@@ -75,6 +136,7 @@ class ScanReader:
         self._sieve = sieve
         self._remedy = remedy
         self._page_limit = page_limit
+        self._readers = readers
         self._wait = wait
         # A filter is decided on values, which are objects.
         self._transcoding = None if plan.spec.filter else transcoding
@@ -84,35 +146,36 @@ class ScanReader:
         start, end = to_millis(window.start), to_millis(window.end)
         if start >= end:
             return
-        left: JSON = [(segment, None) for segment in range(SEGMENTS)] if cursor is None else cursor["segments"]
-        stretches = [Stretch(int(segment), from_json(key) if key else None) for segment, key in left]
-        reading = self._read_within(study, start, end)
-        reader = StretchReader(stretches, reading, readers=SEGMENTS, lookahead=SEGMENTS, pages_ahead=3, pages_in_all=5)
+        left = Left.of(cursor, self._plan.schema.size)
+        stretches = chain(left.begun, (Stretch(place) for place in range(left.next, left.segments)))
+        reading = self._read_within(study, (start, end), left.segments)
+        lookahead = max(_LOOKAHEAD, len(left.begun))
+        reader = StretchReader(
+            stretches, reading, readers=self._readers, lookahead=lookahead, pages_ahead=3, pages_in_all=5
+        )
         with closing(reader.batches()) as batches:
-            for segment, batch in batches:
-                rest: list[tuple[int, LastKey]] = [] if batch.last_key is None else [(segment, batch.last_key)]
-                rest += reader.behind()
-                yield Page(
-                    records=batch.content,
-                    cursor={"segments": [[s, to_json(k) if k else None] for s, k in rest]} if rest else None,
-                    filtered=batch.filtered,
-                    failed=batch.failed,
-                )
-                if not rest:
+            for place, batch in batches:
+                behind, last = reader.behind()
+                rest = [(place, batch.last_key)] if batch.last_key is not None else []
+                now = Left(left.segments, [Stretch(*one) for one in [*rest, *behind]], max(left.next, last + 1))
+                yield Page(records=batch.content, cursor=now.to_json(), filtered=batch.filtered, failed=batch.failed)
+                if now.is_empty:
                     return
 
-    def _read_within(self, study: str, start: int, end: int) -> Callable[[int, LastKey], Batch]:
+    def _read_within(self, study: str, span: tuple[int, int], segments: int) -> Callable[[int, LastKey], Batch]:
         pacer = Pacer(self._capacity(), wait=self._wait)
-        arguments = self._arguments(study, start, end)
+        arguments = {**self._arguments(study, *span), "TotalSegments": segments}
 
-        def read(segment: int, key: LastKey) -> Batch:
-            start_key: dict[str, Any] = {} if key is None else {"ExclusiveStartKey": key}
+        def read(place: int, key: LastKey) -> Batch:
+            at: dict[str, Any] = {"Segment": segment_at(place, segments)}
+            if key is not None:
+                at["ExclusiveStartKey"] = key
             with translated(f"Scanning table {self._plan.schema.table}", remedy=self._remedy):
-                body, answer = body_of("Scan", lambda: self._client.scan(**arguments, **start_key, Segment=segment))
-            batch = None if body is None else self._transcoded(body, study, (start, end))
+                body, answer = body_of("Scan", lambda: self._client.scan(**arguments, **at))
+            batch = None if body is None else self._transcoded(body, study, span)
             if batch is None:
                 answer = answer if body is None else parsed(body)
-                batch = self._batch(answer, study, (start, end))
+                batch = self._batch(answer, study, span)
                 capacity = answer.get("ConsumedCapacity")
             else:
                 capacity = batch.raw.latest.capacity if batch.raw is not None else None
@@ -161,7 +224,6 @@ class ScanReader:
             "FilterExpression": f"{owner} AND {there}",
             "ExpressionAttributeNames": {**arguments.get("ExpressionAttributeNames", {}), **names},
             "ExpressionAttributeValues": values,
-            "TotalSegments": SEGMENTS,
             "ConsistentRead": True,
             "ReturnConsumedCapacity": "TOTAL",
         }

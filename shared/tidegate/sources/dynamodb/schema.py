@@ -29,9 +29,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A table's key (partition first), the types of all key attributes (S, N, B), its indexes, its read capacity.
+    """A table's key (partition first), the types of all key attributes (S, N, B), its indexes, capacity and size.
 
-    `read_capacity` is in units per second, 0 for an on-demand table.
+    `read_capacity` is in units per second, 0 for an on-demand table. `size` is in bytes as DynamoDB counts them; it
+    tells of the last six hours or so, and 0 of a new table.
     """
 
     table: str
@@ -39,6 +40,7 @@ class Schema:
     types: Mapping[str, str]
     indexes: Mapping[str, Index]
     read_capacity: int
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ def describe(client: DynamoDBClient, table: str, *, remedy: str) -> Schema:
         types={found["AttributeName"]: found["AttributeType"] for found in answer["AttributeDefinitions"]},
         indexes={index.name: index for index in indexes},
         read_capacity=int((answer.get("ProvisionedThroughput") or {}).get("ReadCapacityUnits") or 0),
+        size=int(answer.get("TableSizeBytes") or 0),
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeVar
 
@@ -21,7 +21,7 @@ from tidegate.transcoding import RawPage
 
 LastKey: TypeAlias = Mapping[str, AttributeValue] | None
 SpanT = TypeVar("SpanT")
-"""What a stretch spans: a time slice, or the number of a scan segment."""
+"""What a stretch spans: a time slice, or the place of a scan segment in the order of segments."""
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ Split: TypeAlias = Callable[[SpanT, Batch], Sequence[SpanT]]
 
 
 class StretchReader(Generic[SpanT]):
-    """Reads stretches once, in order.
+    """Reads stretches once, in order; there may be any number of them, as each is looked at when its turn comes near.
 
     Of a stretch `pages_ahead` batches with content are kept at most, of `lookahead` stretches, and `pages_in_all` of
     all of them; the front one may always have another. They are most of an export's memory: 2 MB each as bytes, 10 MB
@@ -119,7 +119,7 @@ class StretchReader(Generic[SpanT]):
 
     def __init__(
         self,
-        stretches: Sequence[Stretch[SpanT]],
+        stretches: Iterable[Stretch[SpanT]],
         read: Read[SpanT],
         split: Split[SpanT] = lambda span, _batch: (span,),
         *,
@@ -128,7 +128,8 @@ class StretchReader(Generic[SpanT]):
         pages_ahead: int = 1,
         pages_in_all: int = 2,
     ) -> None:
-        self._stretches = list(stretches)
+        self._later = iter(stretches)
+        self._stretches: list[Stretch[SpanT]] = []
         self._read = read
         self._split = split
         self._readers = readers
@@ -137,12 +138,17 @@ class StretchReader(Generic[SpanT]):
         self._pages_in_all = pages_in_all
         self._changed = threading.Condition()
         self._closed = False
+        self._look_ahead()
 
-    def behind(self) -> list[tuple[SpanT, LastKey]]:
-        """What is left behind the stretch of the last batch handed out: each span, and the key to begin it with."""
+    def behind(self) -> tuple[list[tuple[SpanT, LastKey]], SpanT]:
+        """What is left behind the stretch of the last batch handed out: each span, and the key to begin it with.
+
+        And the span of the last stretch that was looked at: all those behind it are left as well.
+        """
         with self._changed:
             left = [(stretch.span, *stretch.resume_key()) for stretch in self._stretches[1:]]
-        return [(span, key) for span, unfinished, key in left if unfinished]
+            last = self._stretches[-1].span
+        return [(span, key) for span, unfinished, key in left if unfinished], last
 
     def batches(self) -> Generator[tuple[SpanT, Batch], None, None]:
         """Each batch with the span it was read from, in order. Raises what reading raised, at its place in the order.
@@ -179,12 +185,19 @@ class StretchReader(Generic[SpanT]):
                     continue
                 elif len(self._stretches) > 1:
                     self._stretches.pop(0)
+                    self._look_ahead()
                     self._changed.notify_all()
                     continue
                 else:
                     return
                 self._changed.notify_all()
             yield found
+
+    def _look_ahead(self) -> None:
+        # One more than the front, at least: who sees none behind it takes it for the last.
+        wanted = max(2, self._lookahead)
+        while len(self._stretches) < wanted and (stretch := next(self._later, None)) is not None:
+            self._stretches.append(stretch)
 
     def _work(self) -> None:
         while (stretch := self._take()) is not None:
