@@ -50,6 +50,8 @@ RARE = {
     "verify",
     "recovery",
 }
+READING = {"sources.dynamodb", "transcoding", "native", "parquet"}
+"""What reads records. Intake asks a source only for the owners of an override's ids."""
 REQUESTS = {"accept", "request", "message", "service", "schedule", "orders"}
 SCHEMAS = {"definition_schema", "destination_schema", "mail_schema", "source_listing"}
 
@@ -88,9 +90,9 @@ def test_a_function_imports_these_distributions_and_no_other(function: str, more
 @pytest.mark.parametrize(
     ("function", "needed", "not_needed"),
     [
-        ("intake", REQUESTS, JOB | RARE | SCHEMAS | {"upkeep", "heap"}),
-        ("worker", JOB | {"heap", "native"}, RARE | REQUESTS | SCHEMAS | {"upkeep"}),
-        ("tick", {"upkeep"}, JOB | RARE | REQUESTS | SCHEMAS | {"heap"}),
+        ("intake", REQUESTS, JOB | READING | RARE | SCHEMAS | {"upkeep", "heap"}),
+        ("worker", JOB | READING | {"heap"}, RARE | REQUESTS | SCHEMAS | {"upkeep"}),
+        ("tick", {"upkeep"}, JOB | READING | RARE | REQUESTS | SCHEMAS | {"heap"}),
     ],
     ids=["intake", "worker", "tick"],
 )

@@ -10,7 +10,7 @@ from tidegate.awserrors import translated
 from tidegate.errors import FatalError, RetriableError
 from tidegate.model import Definition, SourceSpec
 from tidegate.paths import roots
-from tidegate.sources.dynamodb.times import TimeType, time_type_of
+from tidegate.sources.times import TimeType, time_type_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
