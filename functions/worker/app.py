@@ -30,7 +30,9 @@ def stack() -> Stack:
     """The stack of this execution environment, made at the first event."""
     copy_config_to_registered_loggers(source_logger=logger, include={"tidegate"})
     made = Stack.of(from_environment())
-    made.engine()  # is made anew for each message; the first one imports all that an export needs
+    # Both are made anew for each message; the first time imports all that an export needs.
+    made.engine()
+    made.announcer()
     return made
 
 
