@@ -6,7 +6,6 @@ documentation and other services' endpoints, 3 MiB, takes some five times as lon
 
 from __future__ import annotations
 
-import gc
 import gzip
 import json
 import shutil
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
 import botocore
+
+from tidegate.collector import paused
 
 CLIENTS: Final = frozenset({"dynamodb", "events", "s3", "secretsmanager", "sesv2", "sqs", "sts"})
 """The services that are called. functions/Makefile names the same."""
@@ -44,13 +45,8 @@ def read(file_path: str) -> Any:
 def parsed(text: bytes, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
     """What a JSON text says, in less time than `json.loads` alone needs."""
     # What JSON becomes has no cycles; to look for some after every few hundred objects takes as long as all the rest.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with paused():
         return json.loads(text, object_hook=hook)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def write(ready: Path = READY, data: Path = DATA) -> None:
