@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate.accept import Origin
 from tidegate.bootstrap import Stack
+from tidegate.collector import made_to_stay
 from tidegate.errors import RejectedError
 from tidegate.instants import floor_millis, from_millis
 from tidegate.logs import DiscreetFormatter
@@ -34,7 +35,8 @@ metrics = Metrics()
 def stack() -> Stack:
     """The stack of this execution environment, made at the first event."""
     copy_config_to_registered_loggers(source_logger=logger, include={"tidegate"})
-    return Stack.of(from_environment())
+    with made_to_stay():
+        return Stack.of(from_environment())
 
 
 @logger.inject_lambda_context

@@ -12,6 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate.bootstrap import Stack
+from tidegate.collector import made_to_stay
 from tidegate.errors import RetriableError
 from tidegate.logs import DiscreetFormatter
 from tidegate.settings import from_environment
@@ -24,8 +25,9 @@ metrics = Metrics()
 def stack() -> Stack:
     """The stack of this execution environment, made at the first event."""
     copy_config_to_registered_loggers(source_logger=logger, include={"tidegate"})
-    made = Stack.of(from_environment())
-    made.upkeep()  # is made anew each minute; the first time imports all that it needs
+    with made_to_stay():
+        made = Stack.of(from_environment())
+        made.upkeep()  # is made anew each minute; the first time imports all that it needs
     return made
 
 

@@ -13,6 +13,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tidegate.bootstrap import Stack
+from tidegate.collector import made_to_stay
 from tidegate.engine import Verdict
 from tidegate.errors import RejectedError, TidegateError
 from tidegate.job import Task
@@ -29,8 +30,11 @@ metrics = Metrics()
 def stack() -> Stack:
     """The stack of this execution environment, made at the first event."""
     copy_config_to_registered_loggers(source_logger=logger, include={"tidegate"})
-    made = Stack.of(from_environment())
-    made.engine()  # is made anew for each message; the first one imports all that an export needs
+    with made_to_stay():
+        made = Stack.of(from_environment())
+        # Both are made anew for each message; the first time imports all that an export needs.
+        made.engine()
+        made.announcer()
     return made
 
 

@@ -21,13 +21,13 @@ from tidegate.descriptions import read_sparingly
 from tidegate.immutable import dataclass
 from tidegate.intact import require_intact
 from tidegate.model import Definition, Kind, Pair
+from tidegate.pagecounts import PageCounts
 from tidegate.queues import DeadLetters, WorkQueue
 from tidegate.redrive import DeadQueue
 from tidegate.settings import Settings
 from tidegate.sources import Source, source_of
 from tidegate.store.ledger import Ledger
 from tidegate.store.objects import Objects
-from tidegate.transcoding import PageCounts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -233,6 +233,7 @@ class Stack:
 
     def engine(self) -> Engine:
         """What a worker runs, with every kind that ships with Tidegate."""
+        import tidegate.sources.dynamodb  # noqa: F401  what nearly every export reads from, before the first message waits
         from tidegate.engine import Engine
         from tidegate.export import ExportKind
         from tidegate.heap import share_one_heap

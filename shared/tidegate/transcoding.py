@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias, overload
 
 from tidegate import native
 from tidegate.model import Record
 from tidegate.native import FORMATS, ByTable, ItemSpec, Refusal, Rows, RowSpec, Transcoder
+from tidegate.pagecounts import PageCounts
 
 __all__ = [
     "FORMATS", "ByTable", "ItemSpec", "PageCounts", "RawPage", "Refusal", "RowSpec", "Rows", "Target", "Transcoding",
@@ -23,20 +24,6 @@ __all__ = [
 
 Target: TypeAlias = RowSpec | ByTable | None
 """Rows of these columns, or records packed as lines: each table's apart, or (None) all of them."""
-
-
-@dataclass(slots=True)
-class PageCounts:
-    """How many pages came in as bytes, and how many of them had to become objects: what a worker reports."""
-
-    pages: int = 0
-    by_reference: int = 0
-
-    def take(self) -> tuple[int, int]:
-        """Both numbers since the last time."""
-        taken = self.pages, self.by_reference
-        self.pages = self.by_reference = 0
-        return taken
 
 
 class Transcoding:

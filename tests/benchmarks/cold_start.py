@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import compileall
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -93,6 +94,8 @@ def packaged(function: str, target: Path) -> Path:
                 place = target.joinpath(*file.parts)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(str(file.locate()), place)
+    described = [sys.executable, "-B", "-m", "tidegate.sparing"]
+    subprocess.run(described, env={**os.environ, "PYTHONPATH": str(target)}, cwd=target, check=True)  # noqa: S603
     return target
 
 

@@ -22,7 +22,7 @@ from tidegate.parquet.columntypes import column_type
 from tidegate.sources.dynamodb.answers import answer_of
 from tidegate.sources.dynamodb.schema import Plan, Schema
 from tidegate.sources.dynamodb.sieve import Sieve
-from tidegate.sources.dynamodb.times import time_type_of
+from tidegate.sources.times import time_type_of
 from tidegate.tables import table_of
 
 

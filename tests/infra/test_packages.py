@@ -69,6 +69,7 @@ def test_a_package_holds_its_handler_the_shared_package_and_what_its_lock_file_s
     package = built / function
     assert (package / "app.py").read_bytes() == (project / "functions" / folder / "app.py").read_bytes()
     assert (package / "tidegate/__init__.py").exists()
+    assert list(package.glob("tidegate/described/*/endpoints.json"))
     assert not list((package / "tidegate").glob("cli*"))
     assert (package / "datasources").is_dir() == (function != "TickFunction")
     locked = re.findall(r"^([\w.-]+)==", (project / f"requirements/{folder}.lock").read_text(), re.MULTILINE)
@@ -111,6 +112,9 @@ import app
 assert callable(app.handler)
 import tidegate.native
 assert tidegate.native.available() == {function == "WorkerFunction"}, tidegate.native.why_not()
+from tidegate import sparing
+for service in sparing.CLIENTS:
+    assert list(sparing.READY.glob(f"{{service}}/*/service-2.json")), service
 import boto3
 for service in ("dynamodb", "s3", "sqs"):
     boto3.client(service, region_name="eu-west-1")

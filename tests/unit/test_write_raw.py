@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tidegate.errors import FatalError
 from tidegate.model import Definition, Record
 from tidegate.remembered import mark_of
-from tidegate.sources.dynamodb.times import time_type_of
+from tidegate.sources.times import time_type_of
 from tidegate.transcoding import ItemSpec, PageCounts, RawPage, Transcoding
 from tidegate.write import PartWriter, Written
 from unit.part_samples import MemoryStore, definition, plain_record

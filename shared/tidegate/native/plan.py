@@ -5,11 +5,11 @@ from __future__ import annotations
 import ctypes
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from json.encoder import encode_basestring as json_string
 from typing import Any, Final
 
 from tidegate.dialects import QUOTINGS, RFC_4180, Dialect
+from tidegate.immutable import dataclass
 from tidegate.native.library import (
     CSV,
     DIALECT,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from tidegate.dialects import RFC_4180, Dialect
+from tidegate.immutable import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ import json
 from array import array
 from base64 import b64decode
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, Final, TypeAlias
 
+from tidegate.immutable import dataclass
 from tidegate.native.library import (
     DONE,
     KINDS,

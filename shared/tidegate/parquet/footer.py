@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from tidegate.immutable import dataclass
 from tidegate.parquet.columntypes import BYTE_ARRAY, FIXED, INT32, INT64, ColumnType
 from tidegate.parquet.pagecompression import Codec
 from tidegate.parquet.rowgroup import Chunk

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
 from tidegate.errors import FatalError
+from tidegate.immutable import dataclass
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 

@@ -11,9 +11,8 @@ from typing import TypeAlias
 
 from tidegate.errors import FatalError
 from tidegate.model import Definition, Finding
-from tidegate.sources.dynamodb import DynamoDBSource
-from tidegate.sources.dynamodb.times import time_type_of
 from tidegate.sources.source import Ask, Clients, Inspectable, Key, KeyLookup, Names, Source, TimeOrdered
+from tidegate.sources.times import time_type_of
 
 __all__ = [
     "Ask",
@@ -37,6 +36,8 @@ Factory: TypeAlias = Callable[[Definition, Clients], Source]
 
 
 def _dynamodb(definition: Definition, clients: Clients) -> Source:
+    from tidegate.sources.dynamodb import DynamoDBSource  # noqa: PLC0415
+
     return DynamoDBSource(clients.dynamodb, definition)
 
 

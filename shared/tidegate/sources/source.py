@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from tidegate.immutable import dataclass
 from tidegate.model import JSON, Finding, Page, Window
-from tidegate.transcoding import Transcoding
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from tidegate.transcoding import Transcoding
 
 Key: TypeAlias = tuple[str, ...]
 """A record's identity as text, one or two values in the order of `names()`; binary values are base64."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tidegate.errors import FatalError
 from tidegate.instants import from_millis
-from tidegate.sources.dynamodb.times import time_type_of
+from tidegate.sources.times import time_type_of
 
 YEARS = st.integers(-62_000_000_000_000, 250_000_000_000_000)
 SECOND = 1_767_225_600_000

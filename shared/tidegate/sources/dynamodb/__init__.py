@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidegate.errors import FatalError, RejectedError
+from tidegate.immutable import dataclass
 from tidegate.model import JSON, AttributeValue, Definition, FailedRecord, Finding, Page, Record, Window
 from tidegate.sources.dynamodb.bodies import take_bodies
 from tidegate.sources.dynamodb.inspection import inspect

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tidegate.awserrors import translated
 from tidegate.errors import FatalError, RetriableError
+from tidegate.immutable import dataclass
 from tidegate.model import Definition, SourceSpec
 from tidegate.paths import roots
-from tidegate.sources.dynamodb.times import TimeType, time_type_of
+from tidegate.sources.times import TimeType, time_type_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
