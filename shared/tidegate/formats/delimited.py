@@ -19,6 +19,7 @@ from tidegate.formats.wire import (
 from tidegate.model import AttributeValue
 
 _FORMULA_STARTS = frozenset("=+-@\t\r")
+_GUARDED_LINE = re.compile(f"\n[{re.escape(''.join(sorted(_FORMULA_STARTS)))}]")
 GUARDED = tuple("'" + start for start in "=+-@\t\r")
 """How a text begins that has got an apostrophe; one that was written so by its author begins in the same way."""
 _QUOTE, _DOUBLED = '"', '""'
@@ -82,7 +83,7 @@ class CSVFormat:
 
     def _needed(self, column: Column) -> list[str]:
         """The cells with quotes only where they are needed, empty ones for null and missing."""
-        return by_kind(column.values, column.kinds, self._of_kind)
+        return by_kind(column, self._of_kind)
 
     def _of_kind(self, kind: str, contents: list[Any]) -> list[str]:
         """The cells of what is in values of one kind."""
@@ -104,9 +105,9 @@ class CSVFormat:
 
     def _texts(self, texts: list[str]) -> list[str]:
         # Most columns need neither quotes nor guard: a few searches over all of them at once say so.
-        whole = "".join(texts)
-        plain = not any(character in whole for character in (self._between, _QUOTE, "\n", "\r"))
-        if plain and not (self._guard and not _FORMULA_STARTS.isdisjoint({text[:1] for text in texts})):
+        lines = "\n" + "\n".join(texts)
+        plain = not any(character in lines for character in (self._between, _QUOTE, "\r"))
+        if plain and lines.count("\n") == len(texts) and not (self._guard and _GUARDED_LINE.search(lines)):
             return texts
         return list(map(self._text, texts))
 
