@@ -32,11 +32,18 @@ class Ahead:
 
     @classmethod
     def of(
-        cls, records: Sequence[Record], rows: Sequence[bytes], columns: Sequence[Column], seen: Collection[str]
+        cls,
+        records: Sequence[Record],
+        rows: Sequence[bytes],
+        columns: Sequence[Column],
+        attributes: frozenset[str],
+        seen: Collection[str],
     ) -> Ahead:
-        """These records, one at least. Raises TypeError or ValueError where one cannot be packed."""
+        """These records, one at least, with all attributes that they have.
+
+        Raises TypeError or ValueError where one cannot be packed.
+        """
         names = tuple(column.name for column in columns)
-        attributes = frozenset[str]().union(*[record.values for record in records])
         kinds = [Column(column.name, (), column.kinds) for column in columns]
         return cls(names, rows, kinds, attributes, not attributes.issubset(seen), packed_together(records))
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from binascii import b2a_base64
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import accumulate, chain, islice, repeat
 from json.encoder import encode_basestring as json_string
 from operator import add, itemgetter
 from typing import Any, Final
 
+from tidegate.immutable import dataclass
 from tidegate.json_bytes import quick_reader
 from tidegate.model import AttributeValue
 
@@ -28,6 +28,7 @@ _ONE_NUMERAL = re.compile(_NUMERAL)
 _NUMERALS = re.compile(rf"{_NUMERAL}(?:\n{_NUMERAL})*+")
 _INTEGER = r"(?:0|-?[1-9][0-9]{0,17})"
 _INTEGERS = re.compile(rf"{_INTEGER}(?:\n{_INTEGER})*+")
+_NOTHING: Final = frozenset[str]()
 _SPACES: Final = " \t\n\r"
 _WHOLE: Final = frozenset({int})
 _NUMBERS: Final = frozenset({int, float})
@@ -65,7 +66,7 @@ class Column:
     def of(cls, name: str, values: Sequence[AttributeValue]) -> Column:
         """The column of these values. Raises UnwritableValueError where one is nothing like a value in wire form."""
         try:
-            kinds = frozenset[str]().union(*values)
+            kinds = _NOTHING.union(*values)
         except TypeError:
             index = [isinstance(value, Mapping) for value in values].index(False)
             raise UnwritableValueError(index, name, NOT_WIRE_FORM) from None
@@ -184,6 +185,10 @@ def by_kind(column: Column, write: Callable[[str, list[Any]], list[str]]) -> lis
 def _by_each_kind(
     values: Sequence[AttributeValue], kinds: Collection[str], write: Callable[[str, list[Any]], list[str]]
 ) -> list[str]:
+    if len(kinds) == 1:
+        (kind,) = kinds
+        present = iter(write(kind, [value[kind] for value in values if value]))
+        return [next(present) if value else "" for value in values]
     texts = {kind: iter(write(kind, [value[kind] for value in values if kind in value])) for kind in kinds}
     texts[_NO_KIND] = repeat("")
     return [next(texts[kind]) for (kind,) in [value or (_NO_KIND,) for value in values]]
@@ -210,7 +215,7 @@ def _texts(values: list[AttributeValue], level: int) -> list[str]:
     """
     if values and level > MOST_NESTED:
         raise ValueError("is nested too deeply")
-    kinds = frozenset[str]().union(*values)
+    kinds = _NOTHING.union(*values)
     contents = _contents(values, kinds)
     if contents is not None:
         (kind,) = kinds
@@ -222,7 +227,7 @@ def _texts(values: list[AttributeValue], level: int) -> list[str]:
 
 def _lists(lists: list[Sequence[AttributeValue]], level: int) -> list[str]:
     texts = _texts(list(chain.from_iterable(lists)), level + 1)
-    return [f"[{members}]" for members in _joined(texts, lists)]
+    return [f"[{','.join(texts[start:end])}]" for start, end in _places(lists)]
 
 
 def _maps(maps: list[Mapping[str, AttributeValue]], level: int) -> list[str]:
@@ -252,13 +257,13 @@ def _unlike(maps: list[Mapping[str, AttributeValue]], level: int) -> list[str]:
     texts = _texts([members[name] for members, ordered in zip(maps, names, strict=True) for name in ordered], level + 1)
     prefixes = {name: f"{json_string(name)}:" for name in set(chain.from_iterable(names))}
     written = list(map(add, map(prefixes.__getitem__, chain.from_iterable(names)), texts))
-    return [f"{{{members}}}" for members in _joined(written, names)]
+    return [f"{{{','.join(written[start:end])}}}" for start, end in _places(names)]
 
 
-def _joined(texts: list[str], lists: Iterable[Sized]) -> list[str]:
-    """The texts of all members, one list behind the other, with commas between them, for each list."""
+def _places(lists: Iterable[Sized]) -> Iterator[tuple[int, int]]:
+    """Where each list's members begin and end among those of all, one list behind the other."""
     ends = list(accumulate(map(len, lists)))
-    return [",".join(texts[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    return zip([0, *ends], ends, strict=False)
 
 
 def _text_sets(sets: list[Iterable[str]], level: int) -> list[str]:  # noqa: ARG001 - a writer's; nothing is below it
