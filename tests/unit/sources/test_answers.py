@@ -125,6 +125,20 @@ def test_wherever_an_answer_is_cut_its_items_are_what_json_says(
             in_pieces(body[:-missing], size, quick_reader())
 
 
+@pytest.mark.parametrize("spaced", [False, True])
+def test_what_follows_a_piece_is_read_item_by_item_where_orjson_does_not_take_it(*, spaced: bool) -> None:
+    items: list[dict[str, AttributeValue]] = [
+        {"a": {"S": "x"}, "b": {"L": []}},
+        {"a": {"M": {}}},
+        {},
+        {"c": {"S": "y"}},
+        {},
+    ]
+    pieces = in_pieces(body_of({"Items": items, "Count": 5}, spaced=spaced), 1, quick_reader())
+    assert [item for piece, _ in pieces for item in piece] == items
+    assert len(pieces) > 2
+
+
 def test_an_ordinary_answer_is_read_by_orjson_alone() -> None:
     item = {"M": {"M": {"S": {"S": "}},{"}}}, "a": {"L": [{"M": {"b": {"S": "x"}}}, {"M": {}}, {"S": "y"}]}}
     items = [{"S": {"S": str(number)}, **item} for number in range(40)]

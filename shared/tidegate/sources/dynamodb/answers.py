@@ -28,7 +28,12 @@ _ITEMS: Final = re.compile(rb'"Items"\s*:\s*\[\s*')
 _LAST_KEY: Final = b'"LastEvaluatedKey"'
 _KEY_AND_END: Final = re.compile(rb'\s*:\s*(\{.*\})(?:\s*,\s*"(?:Scanned)?Count"\s*:\s*\d+)*\s*\}\s*', re.DOTALL)
 _NEXT: Final = re.compile(r"\s*([,\]])\s*", re.ASCII)
-_BORDER: Final = re.compile(rb'\}\}(?=\s*,\s*\{"(?!(?:[SNBL]|BOOL|NULL|[SNB]S)"\s*:\s*[^{\s]|M"))')
+_SPACE: Final = rb"[ \t\n\r]*"
+_GAP: Final = re.compile(_SPACE + b"," + _SPACE)
+"""What is between two items."""
+_BORDER: Final = re.compile(
+    rb"\}\}(?=" + _GAP.pattern + rb'\{"(?!(?:[SNBL]|BOOL|NULL|[SNB]S)"' + _SPACE + b":" + _SPACE + rb'[^{ \t\n\r]|M"))'
+)
 """The end of an item with another one behind it, hardly ever anything else: between the values of a list kinds follow.
 
 In the text of a string there would be a backslash before the quote, unless the string ends there.
@@ -119,8 +124,11 @@ def _cut(body: bytes, at: int, quick: Callable[[bytes], Any] | None) -> Iterator
         if border == end:
             yield items, body[at:border], False
             return
-        begin, at = at, body.index(b",", border) + 1
-        yield items, body[begin:at], True
+        gap = _GAP.match(body, border)
+        if gap is None:  # a border has one
+            break
+        yield items, body[at : gap.end()], True
+        at = gap.end()
     yield from _each(body[at:].decode("utf-8", "surrogatepass"))
 
 
