@@ -95,12 +95,14 @@ def _in(date: DateSpec) -> str:
 
 def named(names: Sequence[str], batch: Sequence[Mapping[str, AttributeValue]]) -> list[Column]:
     """The attributes of these names as columns, of a batch of records."""
-    if len(names) < 2 or not batch:
-        return [Column.of(name, [values.get(name, MISSING) for values in batch]) for name in names]
-    # Record by record, because looking up one attribute in all of them and then the next has each fetched anew.
-    blank, taken = dict.fromkeys(names, MISSING), itemgetter(*names)
-    rows = [taken({**blank, **values}) for values in batch]
-    return [Column.of(name, values) for name, values in zip(names, zip(*rows, strict=True), strict=True)]
+    return [Column.of(name, _values(name, batch)) for name in names]
+
+
+def _values(name: str, batch: Sequence[Mapping[str, AttributeValue]]) -> list[AttributeValue]:
+    try:
+        return list(map(itemgetter(name), batch))
+    except KeyError:
+        return [values.get(name, MISSING) for values in batch]
 
 
 def contents(column: Column) -> tuple[frozenset[str], Callable[[], Iterator[Any]]]:

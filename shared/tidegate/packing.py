@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from tidegate.formats.wire import (
@@ -14,6 +13,7 @@ from tidegate.formats.wire import (
     base64_text,
     nested_too_deeply,
 )
+from tidegate.json_bytes import write_json
 from tidegate.model import AttributeValue, Record
 from tidegate.wire_json import decoded
 
@@ -26,11 +26,10 @@ def packed(record: Record) -> bytes:
     try:
         "".join(record.values)  # names that are no text: JSON would make some of them
         try:
-            line = _encode_text((record.key, record.values)).encode() + b"\n"
+            line = write_json((record.key, record.values))
             binary = b'"B"' in line or b'"BS"' in line
         except TypeError:
-            line = _encode((record.key, record.values)).encode() + b"\n"
-            binary = True
+            line, binary = write_json((record.key, record.values), _as_json), True
         fine = line.count(b"{") <= MOST_NESTED or not any(map(nested_too_deeply, record.values.values()))
         fine = fine and (not binary or all(map(_is_typed, record.values.values())))
     except MALFORMED:
@@ -38,7 +37,20 @@ def packed(record: Record) -> bytes:
     if not fine:
         column, reason = next(_unpackable(record), ("?", "holds what cannot be kept"))
         raise UnwritableValueError(0, column, reason)
-    return line
+    return line + b"\n"
+
+
+def packed_together(records: Sequence[Record]) -> bytes:
+    """Some records whose values a format has taken, as one list in JSON: as many bytes as their lines, and one more.
+
+    Raises TypeError or ValueError where one cannot be packed.
+    """
+    return write_json([(record.key, record.values) for record in records], _as_json)
+
+
+def unpacked_together(data: bytes) -> list[Record]:
+    """The records, without their times, that `packed_together` packed."""
+    return [Record(tuple(key), None, values) for key, values in decoded(data)]
 
 
 def unpacked_pieces(lines: bytes) -> Iterator[list[Record]]:
@@ -53,8 +65,7 @@ def unpacked_pieces(lines: bytes) -> Iterator[list[Record]]:
 def unpacked(lines: bytes) -> list[Record]:
     """The records of these lines, without their times."""
     # One document is read in half the time of so many, and JSON has its own line ends escaped.
-    found = decoded(b"[%b]" % lines.strip().replace(b"\n", b","))
-    return [Record(tuple(key), None, values) for key, values in found]
+    return unpacked_together(b"[%b]" % lines.strip().replace(b"\n", b","))
 
 
 def _is_typed(value: AttributeValue) -> bool:
@@ -86,7 +97,7 @@ def _unpackable(record: Record) -> Iterator[tuple[str, str]]:
         except MALFORMED:
             yield str(name), "has a name that is not Unicode text"
         try:
-            _encode(value).encode()
+            write_json(value, _as_json)
             fine = _is_typed(value) and not nested_too_deeply(value)
         except UnicodeEncodeError:
             yield name, "holds half of a surrogate pair, which is not Unicode text"
@@ -104,7 +115,3 @@ _MEMBERS: Final[Mapping[str, tuple[type, ...]]] = {
     **dict.fromkeys(("S", "N", "SS", "NS"), _TEXT),
     **dict.fromkeys(("B", "BS"), _BINARY),
 }
-_encode_text: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False, ensure_ascii=False).encode
-_encode: Final = json.JSONEncoder(
-    separators=(",", ":"), check_circular=False, ensure_ascii=False, default=_as_json
-).encode

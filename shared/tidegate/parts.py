@@ -182,10 +182,10 @@ class TableWriter:
             return None
         seen = part.waiting.seen
         try:
-            attributes = seen.union(*[record.values for record in batch])
+            attributes = _attributes(batch)
             "".join(attributes).encode()  # a name that is no text
-            columns = self._columns(plan.order.of(attributes), batch)
-            return Ahead.of(batch, part.format.records(columns), columns, seen)
+            columns = self._columns(plan.order.of(seen | attributes), batch)
+            return Ahead.of(batch, part.format.records(columns), columns, attributes, seen)
         except MALFORMED:
             return None
 
@@ -290,7 +290,7 @@ class TableWriter:
         size = min(_BATCH, self._plan.max_records - part.records, self._likely_to_fit(part))
         batch = records[start : start + size]
         self._plan.order.check(batch)
-        if self._plan.order.is_open:
+        if self._plan.order.is_open and not _attributes(batch) <= part.known:
             fits = (index for index, record in enumerate(batch) if not record.values.keys() <= part.known)
             batch = batch[: next(fits, len(batch))]
         columns, rows, bad = self._rows(part, names, batch)
@@ -429,6 +429,11 @@ class TableWriter:
             writer._part.waiting.most_records, writer._part.waiting.most_bytes = writer._discovery
             writer._aim(writer._part)
         return writer
+
+
+def _attributes(batch: Sequence[Record]) -> frozenset[str]:
+    """All that occur in these records."""
+    return frozenset[str]().union(*[record.values for record in batch])
 
 
 def _place(number: int, bad: Collection[int]) -> int:

@@ -1,19 +1,18 @@
 """Records that wait until their part's columns are known, because the columns are those of its first records.
 
-They wait as lines (packing.py), as a state carries them. To make lines and read them back costs as much as to write the
-records, so where all columns are copies they wait together with the rows that they make if no other column comes, as is
-the rule. Only where one comes, or somebody wants a state, do they become records or lines.
+They wait as lines (packing.py), as a state carries them. To read lines back costs more than to write the records, so
+where all columns are copies they wait together with the rows that they make if no other column comes, as is the rule.
+Only where one comes, or somebody wants a state, do they become records or lines.
 """
 
 from __future__ import annotations
 
-import marshal
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tidegate.formats import Column
 from tidegate.model import JSON, Record
-from tidegate.packing import packed
+from tidegate.packing import packed, packed_together, unpacked_together
 from tidegate.pieces import LineSpool, Pieces
 
 
@@ -29,33 +28,38 @@ class Ahead:
     columns: Sequence[Column]
     attributes: frozenset[str]
     has_new: bool
-    _held: bytes = field(repr=False)
+    _packed: bytes = field(repr=False)
 
     @classmethod
     def of(
-        cls, records: Sequence[Record], rows: Sequence[bytes], columns: Sequence[Column], seen: Collection[str]
+        cls,
+        records: Sequence[Record],
+        rows: Sequence[bytes],
+        columns: Sequence[Column],
+        attributes: frozenset[str],
+        seen: Collection[str],
     ) -> Ahead:
-        """These records. Raises ValueError for values of types that neither JSON nor binary has."""
+        """These records, one at least, with all attributes that they have.
+
+        Raises TypeError or ValueError where one cannot be packed.
+        """
         names = tuple(column.name for column in columns)
-        attributes = frozenset[str]().union(*[record.values for record in records])
         kinds = [Column(column.name, (), column.kinds) for column in columns]
-        held = marshal.dumps([(record.key, record.values) for record in records])
-        return cls(names, rows, kinds, attributes, not attributes.issubset(seen), held)
+        return cls(names, rows, kinds, attributes, not attributes.issubset(seen), packed_together(records))
 
     @property
     def size(self) -> int:
         """Bytes in memory."""
-        return len(self._held) + sum(map(len, self.rows))
+        return len(self._packed) + sum(map(len, self.rows))
 
     @property
-    def least_lines(self) -> int:
-        """Bytes that these records have as lines at least: more than half of what marshal makes of the same."""
-        return len(self._held) // 2
+    def lines_size(self) -> int:
+        """Bytes of these records as lines."""
+        return len(self._packed) - 1
 
     def records(self) -> list[Record]:
         """The records, without their times."""
-        # Made above, in this process; an eighth of the memory that they take as objects, and quickly undone.
-        return [Record(key, None, values) for key, values in marshal.loads(self._held)]  # noqa: S302
+        return unpacked_together(self._packed)
 
 
 class Waiting(LineSpool):
@@ -73,7 +77,7 @@ class Waiting(LineSpool):
         self._seen: set[str] = set()
         self._lines = 0
         self._ahead: list[Ahead] = []
-        self._ahead_size = self._least_lines = 0
+        self._ahead_size = self._ahead_lines = 0
         self._seen_ahead: set[str] = set()
         self._limit_reached = False
 
@@ -92,7 +96,7 @@ class Waiting(LineSpool):
         """Whether the limit is surely reached; some records behind it may wait as well."""
         if self._limit_reached or self.records >= self.most_records:
             return True
-        return self.size - self._ahead_size + self._least_lines >= self.most_bytes
+        return self.size - self._ahead_size + self._ahead_lines >= self.most_bytes
 
     def add(self, record: Record) -> None:
         """One more. Raises UnwritableValueError where it cannot be packed."""
@@ -113,7 +117,7 @@ class Waiting(LineSpool):
         """Those with their rows."""
         self._ahead.append(ahead)
         self._ahead_size += ahead.size
-        self._least_lines += ahead.least_lines
+        self._ahead_lines += ahead.lines_size
         self._seen_ahead |= ahead.attributes
         self.records += len(ahead.rows)
 
@@ -127,7 +131,7 @@ class Waiting(LineSpool):
             stop -= 1
         folded, self._ahead = self._ahead[:stop], self._ahead[stop:]
         self._ahead_size -= sum(ahead.size for ahead in folded)
-        self._least_lines -= sum(ahead.least_lines for ahead in folded)
+        self._ahead_lines -= sum(ahead.lines_size for ahead in folded)
         for ahead in folded:
             for record in ahead.records():
                 self._add_line(packed(record), record)
@@ -135,7 +139,7 @@ class Waiting(LineSpool):
     def take_ahead(self) -> list[Ahead]:
         """What waits with rows, to be written behind the lines; none is left, and the count starts anew."""
         taken, self._ahead = self._ahead, []
-        self._ahead_size = self._least_lines = self.records = 0
+        self._ahead_size = self._ahead_lines = self.records = 0
         return taken
 
     def put_aside(self, pieces: Pieces) -> None:

@@ -2,8 +2,10 @@
 
 import json
 from base64 import b64decode
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from tidegate.columns import named
 from tidegate.errors import FatalError
-from tidegate.formats import MISSING, Column, UnwritableValueError, format_of, names, register
+from tidegate.formats import MISSING, Column, UnwritableValueError, format_of, names, register, wire
 from tidegate.formats.jsonlines import JSONLinesFormat
 from tidegate.formats.wire import json_text, json_texts, numeral, numerals
 from tidegate.model import AttributeValue, FormatSpec
@@ -111,7 +113,30 @@ def test_a_number_is_a_json_numeral_of_the_same_value(given_text: str, expected:
     assert numerals(["1", given_text]) == ["1", expected]
 
 
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "", "abc", "=1+1", "1\n2"])
+@given(
+    st.lists(
+        st.from_regex(r"-?[0-9]{1,4}(\.[0-9]{1,2})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+        | st.text('0123456789-+.eE ,\n[]"tu', max_size=4)
+        | st.sampled_from(["true", "null", "-0", "1e400", "NaN", "\u0661", "\ud800", "9" * 40]),
+        max_size=4,
+    )
+)
+def test_numbers_together_are_numerals_as_each_by_itself_with_orjson_and_without(texts: list[str]) -> None:
+    def outcome(write: Callable[[], list[str]]) -> list[str] | str:
+        try:
+            return write()
+        except ValueError as error:
+            return str(error)
+
+    expected = outcome(lambda: [numeral(text) for text in texts])
+    assert outcome(lambda: numerals(texts)) == expected
+    sets = json_texts(Column.of("c", [{"NS": texts}])) if isinstance(expected, list) else []
+    with patch.object(wire, "quick_reader", lambda: None):
+        assert outcome(lambda: numerals(texts)) == expected
+        assert not isinstance(expected, list) or json_texts(Column.of("c", [{"NS": texts[::-1]}])) == sets
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "", "abc", "=1+1", "1\n2", "1,2", "[1]", "true"])
 def test_what_is_no_finite_number_is_refused_with_record_and_column(text: str) -> None:
     values = [{"n": {"N": "1"}}, {"n": {"N": text}}]
     with pytest.raises(UnwritableValueError) as caught:

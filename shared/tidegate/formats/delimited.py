@@ -19,8 +19,11 @@ from tidegate.formats.wire import (
 from tidegate.model import AttributeValue
 
 _FORMULA_STARTS = frozenset("=+-@\t\r")
+_GUARDED_LINE = re.compile(f"\n[{re.escape(''.join(sorted(_FORMULA_STARTS)))}]")
 GUARDED = tuple("'" + start for start in "=+-@\t\r")
 """How a text begins that has got an apostrophe; one that was written so by its author begins in the same way."""
+_WITH_QUOTES = frozenset({"M", "SS", "BS"})
+"""Kinds that have quotes in their JSON text, unless they are empty."""
 _QUOTE, _DOUBLED = '"', '""'
 _BOM = "\ufeff"
 
@@ -82,7 +85,7 @@ class CSVFormat:
 
     def _needed(self, column: Column) -> list[str]:
         """The cells with quotes only where they are needed, empty ones for null and missing."""
-        return by_kind(column.values, column.kinds, self._of_kind)
+        return by_kind(column, self._of_kind)
 
     def _of_kind(self, kind: str, contents: list[Any]) -> list[str]:
         """The cells of what is in values of one kind."""
@@ -92,7 +95,7 @@ class CSVFormat:
             return self._texts(list(map(base64_text, contents)))
         if kind == "NULL":
             return [""] * len(contents)
-        return self._quoted(json_contents(kind, contents))
+        return self._quoted(json_contents(kind, contents), all_need_it=kind in _WITH_QUOTES and all(contents))
 
     def _dressed(self, cell: str, value: AttributeValue) -> str:
         """A cell in the quotes that the dialect asks for, or the text that stands for no value."""
@@ -104,9 +107,9 @@ class CSVFormat:
 
     def _texts(self, texts: list[str]) -> list[str]:
         # Most columns need neither quotes nor guard: a few searches over all of them at once say so.
-        whole = "".join(texts)
-        plain = not any(character in whole for character in (self._between, _QUOTE, "\n", "\r"))
-        if plain and not (self._guard and not _FORMULA_STARTS.isdisjoint({text[:1] for text in texts})):
+        lines = "\n" + "\n".join(texts)
+        special = self._between in lines or _QUOTE in lines or "\r" in lines
+        if not special and lines.count("\n") == len(texts) and not (self._guard and _GUARDED_LINE.search(lines)):
             return texts
         return list(map(self._text, texts))
 
@@ -115,13 +118,15 @@ class CSVFormat:
             text = f"'{text}"
         return f'"{text.replace(_QUOTE, _DOUBLED)}"' if self._special.search(text) else text
 
-    def _quoted(self, texts: list[str]) -> list[str]:
+    def _quoted(self, texts: list[str], *, all_need_it: bool) -> list[str]:
         """JSON texts as cells. They have no line breaks, so that all of them can be treated as one."""
         whole = "\n".join(texts)
         if _QUOTE not in whole and self._between not in whole:
             return texts
-        doubled = whole.replace(_QUOTE, _DOUBLED).split("\n")
-        return [f'"{text}"' if _QUOTE in text or self._between in text else text for text in doubled]
+        doubled = whole.replace(_QUOTE, _DOUBLED)
+        if all_need_it:
+            return f'"{doubled}"'.replace("\n", '"\n"').split("\n")
+        return [f'"{text}"' if _QUOTE in text or self._between in text else text for text in doubled.split("\n")]
 
 
 class TSVFormat(CSVFormat):

@@ -6,8 +6,9 @@ All arithmetic is decimal and exact: DynamoDB numbers have up to 38 digits, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
+from operator import itemgetter
 from typing import Protocol
 
 from tidegate.errors import FatalError
@@ -39,6 +40,9 @@ class TimeType(Protocol):
     def millis(self, value: AttributeValue) -> int:
         """The time rounded down to whole milliseconds. Raises ValueError where this is no time in this notation."""
 
+    def all_millis(self, values: Sequence[AttributeValue]) -> list[int]:
+        """Each as `millis` gives it, and raises ValueError where that does."""
+
     def holds(self, value: AttributeValue, start: int, end: int) -> bool:
         """Whether a value that is no time belongs to [start, end): windows that abut never both have it.
 
@@ -63,6 +67,10 @@ class EpochMillis:
             return int(text)
         return _floor(_number(value))
 
+    def all_millis(self, values: Sequence[AttributeValue]) -> list[int]:
+        """See TimeType."""
+        return _whole_numbers(values) or list(map(self.millis, values))
+
     def holds(self, value: AttributeValue, start: int, end: int) -> bool:  # noqa: ARG002 - the protocol's; every N is a time
         """See TimeType."""
         return True
@@ -84,6 +92,11 @@ class EpochSeconds:
         if isinstance(text, str) and text.isdecimal() and len(text) <= _FEW_DIGITS:
             return int(text) * 1000
         return _floor(_number(value).scaleb(3, _EXACT))
+
+    def all_millis(self, values: Sequence[AttributeValue]) -> list[int]:
+        """See TimeType."""
+        seconds = _whole_numbers(values)
+        return [number * 1000 for number in seconds] if seconds else list(map(self.millis, values))
 
     def holds(self, value: AttributeValue, start: int, end: int) -> bool:  # noqa: ARG002 - the protocol's; every N is a time
         """See TimeType."""
@@ -118,6 +131,10 @@ class Iso8601:
         whole_second = to_millis(parse_rfc3339(f"{match['second']}Z"))
         return whole_second + int(f"{(match['fraction'] or ''):0<3}"[:3])
 
+    def all_millis(self, values: Sequence[AttributeValue]) -> list[int]:
+        """See TimeType."""
+        return list(map(self.millis, values))
+
     def holds(self, value: AttributeValue, start: int, end: int) -> bool:
         """By the order of texts, which is the index's. Other attribute types are in no index: see TimeType."""
         text = value.get("S")
@@ -150,6 +167,16 @@ def _number(value: AttributeValue) -> Decimal:
     if not number.is_finite():
         raise ValueError("is not a finite number")
     return number
+
+
+def _whole_numbers(values: Sequence[AttributeValue]) -> list[int] | None:
+    """All of them where all are short whole numbers, as nearly always; None otherwise."""
+    try:
+        texts = list(map(itemgetter("N"), values))
+        is_whole = "".join(texts).isdecimal() and max(map(len, texts)) <= _FEW_DIGITS
+        return list(map(int, texts)) if is_whole else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _floor(number: Decimal) -> int:

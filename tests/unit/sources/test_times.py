@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -85,3 +86,23 @@ def test_what_is_no_time_in_the_notation_is_told_apart(name: str, value: dict[st
 def test_an_unknown_notation_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(FatalError, match=r"stardate.*epochMillis, epochSeconds, iso8601"):
         time_type_of("stardate")
+
+
+@pytest.mark.parametrize("name", ["epochMillis", "epochSeconds", "iso8601"])
+@given(
+    st.lists(
+        st.from_regex(r"-?[0-9]{1,20}(\.[0-9]{1,4})?", fullmatch=True).map(lambda text: {"N": text})
+        | st.integers(0, 10**13).map(lambda number: {"N": str(number)})
+        | st.sampled_from([{"N": ""}, {"N": "x"}, {"N": 5}, {"S": "1"}, {"S": "2026-01-01T00:00:00.5Z"}, {}]),
+        max_size=3,
+    )
+)
+def test_many_times_are_what_each_is_by_itself(name: str, values: list[dict[str, Any]]) -> None:
+    kind = time_type_of(name)
+    try:
+        expected = [kind.millis(value) for value in values]
+    except ValueError:
+        with pytest.raises(ValueError, match=r"."):
+            kind.all_millis(values)
+    else:
+        assert kind.all_millis(values) == expected

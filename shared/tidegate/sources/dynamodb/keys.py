@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import Hashable, Mapping, Sequence
 from decimal import Decimal
+from operator import itemgetter
 
 from tidegate.model import AttributeValue, JSONObject
 from tidegate.sources.dynamodb.schema import Schema
@@ -27,6 +28,16 @@ def key_text(value: AttributeValue) -> str:
     if "B" in value:
         return base64.b64encode(value["B"]).decode("ascii")
     raise ValueError("is neither string, number nor binary")
+
+
+def key_texts(values: Sequence[AttributeValue]) -> list[str]:
+    """Each key value as `key_text` gives it. Raises what that raises."""
+    try:
+        texts = list(map(itemgetter("S"), values))
+        "".join(texts)  # all are strings, as nearly always
+    except (KeyError, TypeError):
+        return list(map(key_text, values))
+    return texts
 
 
 def to_wire(schema: Schema, names: Sequence[str], key: Key) -> Mapping[str, AttributeValue] | None:

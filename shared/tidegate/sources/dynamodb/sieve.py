@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from operator import itemgetter
 
 from tidegate.errors import FatalError
 from tidegate.model import AttributeValue, Definition, FailedRecord, Record
-from tidegate.sources.dynamodb.keys import key_text
+from tidegate.sources.dynamodb.keys import key_text, key_texts
 from tidegate.sources.dynamodb.schema import Plan, remedy_of
 from tidegate.tables import table_of_values
 
@@ -55,12 +56,12 @@ class Sieve:
         return all(_plain(item.get(name, {})) in allowed for name, allowed in self._wanted)
 
     def sifted(
-        self, items: Iterable[Mapping[str, AttributeValue]], start: int, end: int
+        self, items: Sequence[Mapping[str, AttributeValue]], start: int, end: int
     ) -> tuple[list[Record], list[FailedRecord], int]:
         """What becomes of items, in their order: records of [start, end), failed ones, how many are filtered out."""
-        records: list[Record] = []
-        failed: list[FailedRecord] = []
-        filtered = 0
+        if (records := self._all_as_records(items, start, end)) is not None:
+            return records, [], 0
+        records, failed, filtered = [], [], 0
         time, time_key = self._time, self._time_key
         for item in items:
             millis: int | None = None
@@ -81,6 +82,27 @@ class Sieve:
             else:
                 failed.append(found)
         return records, failed, filtered
+
+    def _all_as_records(
+        self, items: Sequence[Mapping[str, AttributeValue]], start: int, end: int
+    ) -> list[Record] | None:
+        """All of these items, as nearly always, at once; None where one has to be looked at by itself."""
+        if self._wanted:
+            return None
+        try:
+            times = self._time.all_millis(list(map(itemgetter(self._time_key), items)))
+            keys = [key_texts(list(map(itemgetter(name), items))) for name in self._record_key]
+        except (KeyError, ValueError):
+            return None
+        if times and not (start <= min(times) and max(times) < end):
+            return None
+        return list(
+            map(Record, zip(*keys, strict=True), times, items if self._shown is None else map(self._values, items))
+        )
+
+    def _values(self, item: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]:
+        shown = self._shown
+        return item if shown is None else {name: value for name, value in item.items() if name in shown}
 
     def within(self, item: Mapping[str, AttributeValue], millis: int | None, start: int, end: int) -> bool:
         """Whether [start, end) has the item; one whose time cannot be read is where the index's order puts it."""
@@ -106,9 +128,7 @@ class Sieve:
             wanted = ", ".join(self._record_key)
             reason = f"has no identity: its recordKey ({wanted}) is not all string, number or binary"
             return self._failed(item, NO_IDENTITY, reason)
-        if self._shown is None:
-            return Record(key, millis, item)
-        return Record(key, millis, {name: value for name, value in item.items() if name in self._shown})
+        return Record(key, millis, self._values(item))
 
     def _failed(self, item: Mapping[str, AttributeValue], code: str, reason: str) -> FailedRecord:
         """The item by its recordKey, or by the table's own key where it has not got that."""
