@@ -39,6 +39,7 @@ from tidegate.write import PartWriter
 
 BUCKET = "exports"
 NATIVE_MODULE = "tidegate.native"
+FILE_WRITE_BYTES = 64 << 10
 
 
 class Endless:
@@ -56,8 +57,10 @@ class OneFile:
     file: BinaryIO
 
     def put(self, key: str, data: bytes | bytearray) -> None:  # noqa: ARG002 - the protocol's
-        """See PieceStore."""
-        self.file.write(data)
+        """See PieceStore. In small writes, as programs write files: for large ones Linux takes memory that is cold."""
+        with memoryview(data) as whole:
+            for start in range(0, len(whole), FILE_WRITE_BYTES):
+                self.file.write(whole[start : start + FILE_WRITE_BYTES])
 
     def get(self, key: str) -> Iterator[bytes]:
         """Never needed: nothing is resumed."""
