@@ -147,6 +147,30 @@ def test_the_number_of_segments_stays_what_it_was_at_the_start_though_the_table_
     assert {call["TotalSegments"] for name, call in table.calls if name == "scan"} == {12}
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    studies=st.lists(st.booleans(), max_size=100),
+    segments=st.sampled_from([1, 9, 40, 100]),
+    passes=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 8), st.sampled_from([1, 2, 4, 7])), max_size=8),
+)
+def test_passes_that_end_anywhere_have_each_record_once_though_size_pages_and_readers_change(
+    bench: Bench, studies: list[bool], segments: int, passes: list[tuple[int, int, int]]
+) -> None:
+    items = [bench.record(f"r{n:04d}", n, "s" if ours else "other") for n, ours in enumerate(studies)]
+    table = bench.table(items, projection=None, size=segments * SEGMENT_BYTES)
+    ask, cursor, found = Ask("s", bench.window(0, 1000)), None, list[str]()
+    for few, table.page, readers in [*passes, (10_000, 3, 4)]:
+        reading: Any = bench.source(table, bench.export(index=None), readers=readers).pages(ask, cursor)
+        for page, _ in zip(reading, range(few), strict=False):
+            found += bench.ids([page])
+            cursor = json.loads(json.dumps(page.cursor))
+        reading.close()
+        table.size = few * SEGMENT_BYTES
+        if cursor is None:
+            break
+    assert sorted(found) == [f"r{n:04d}" for n, ours in enumerate(studies) if ours]
+
+
 def test_a_cursor_of_the_version_that_had_four_segments_is_understood(bench: Bench) -> None:
     table = scanned(bench, 100, page=5, size=9 * SEGMENT_BYTES)
     ask = Ask("s", bench.window(0, 1000))
