@@ -3,147 +3,26 @@
 from __future__ import annotations
 
 import socket
-import ssl
-import threading
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError, ReadTimeoutError
-from botocore.httpsession import URLLib3Session
 
 from benchmarks.authority import Certificates, certify
-from tidegate.bootstrap import CONFIG, clients
+from tidegate.bootstrap import clients
 from tidegate.errors import RetriableError
-from tidegate.intact import require_intact
 from tidegate.settings import Settings
 from tidegate.sources.dynamodb import transport
 from tidegate.sources.dynamodb.bodies import body_of, take_bodies
+from unit.sources.answering import CHECKSUM, PAGE, SESSION, asking, in_chunks, whole, with_head
 from unit.wire_answers import Wire
 
-PAGE = b'{"Count":1,"Items":[{"id":{"S":"%b"}}],"ScannedCount":1}' % (b"a" * 200_000)
-SESSION = boto3.Session("a", "b", region_name="us-east-1")
 NAMES = (
     "study_table", "export_time_table", "export_table", "operation_table", "request_table", "pair_table",
     "history_table", "record_table", "export_bucket",
 )  # fmt: skip
-CHECKSUM = b"x-amz-crc32: %d\r\n" % zlib.crc32(PAGE)
-
-
-def whole(page: bytes = PAGE, checksum: bytes = CHECKSUM) -> bytes:
-    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n%b\r\n%b" % (len(page), checksum, page)
-
-
-def with_head(head: bytes, page: bytes = PAGE) -> bytes:
-    return b"%b\r\n%b\r\n%b" % (head, CHECKSUM, page)
-
-
-def in_chunks(page: bytes) -> bytes:
-    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (page[:70_000], page[70_000:]))
-    return b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n%b\r\n%b0\r\n\r\n" % (CHECKSUM, chunks)
-
-
-class Server:
-    """Answers one request after the other on 127.0.0.1; closes the connection after an answer that is not whole.
-
-    Over TLS each piece of an answer is a record of its own, so arrives by itself.
-    """
-
-    def __init__(self, *answers: bytes | list[bytes], hangs: bool = False, tls: Certificates | None = None) -> None:
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self._answers = iter(answers)
-        self._hangs = hangs
-        self._tls = None
-        if tls is not None:
-            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._tls.load_cert_chain(tls.server, tls.key)
-        self._done = threading.Event()
-        self._current = self._listening
-        self.connections = 0
-        self.heads: list[dict[str, str]] = []
-        port = self._listening.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}" if tls is None else f"https://localhost:{port}"
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    @property
-    def requests(self) -> int:
-        return len(self.heads)
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                plain, _ = self._listening.accept()
-                connection = plain if self._tls is None else self._tls.wrap_socket(plain, server_side=True)
-            except OSError:
-                return
-            self.connections += 1
-            self._current = connection
-            with connection, connection.makefile("rb") as reader:
-                self._answer(connection, reader)
-
-    def _answer(self, connection: socket.socket, reader: Any) -> None:
-        while (head := _head(reader)) is not None:
-            reader.read(int(head["content-length"]))
-            self.heads.append(head)
-            pieces = next(self._answers)
-            for piece in [pieces] if isinstance(pieces, bytes) else pieces:
-                connection.sendall(piece)
-            if self._hangs:
-                self._done.wait()
-                return
-            answer = pieces if isinstance(pieces, bytes) else b"".join(pieces)
-            last = not answer.endswith((PAGE, b"0\r\n\r\n"))
-            if last or answer.startswith(b"HTTP/1.0") or b"connection: close" in answer[:200]:
-                return
-
-    def close(self) -> None:
-        self._done.set()
-        for one in (self._listening, self._current):
-            with suppress(OSError):  # closed already
-                one.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        self._thread.join()
-
-
-def _head(reader: Any) -> dict[str, str] | None:
-    """The request's first line under "" and its headers, names in lower case."""
-    head = {"": reader.readline().decode()}
-    while (line := reader.readline().decode()) not in ("\r\n", ""):
-        name, _, value = line.partition(":")
-        head[name.lower()] = value.strip()
-    return head if line else None
-
-
-@contextmanager
-def asking(
-    *answers: bytes | list[bytes],
-    attempts: int = 1,
-    hangs: bool = False,
-    tls: Certificates | None = None,
-    ordinary: bool = False,
-) -> Iterator[tuple[Server, Callable[[], Any]]]:
-    """A server, and a query of it; by a client as botocore makes it, where `ordinary`."""
-    server = Server(*answers, hangs=hangs, tls=tls)
-    config = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}, read_timeout=1))
-    verify: Any = None if tls is None else str(tls.authority)
-    client = SESSION.client("dynamodb", config=config, endpoint_url=server.url, verify=verify)
-    require_intact(client)
-    for _ in range(2):
-        take_bodies(client)
-    if ordinary:
-        made: Any = client
-        made._endpoint.http_session = URLLib3Session(verify=verify)
-    try:
-        yield server, lambda: body_of("Query", lambda: client.query(TableName="t"))
-    finally:
-        client.close()
-        server.close()
 
 
 @pytest.fixture(scope="module")
@@ -215,8 +94,8 @@ def test_a_request_is_what_botocore_would_have_sent() -> None:
 
 def test_a_header_of_two_lines_is_refused_as_ever() -> None:
     with asking(whole()) as (server, query):
-        (client,) = (cell.cell_contents for cell in query.__closure__ or ())
-        client.meta.events.register("before-send", lambda request, **_: request.headers.update({"x": "a\r\ny: b"}))
+        events = query.client.meta.events
+        events.register("before-send", lambda request, **_: request.headers.update({"x": "a\r\ny: b"}))
         with pytest.raises((HTTPClientError, ValueError)):
             query()
         assert server.requests == 0

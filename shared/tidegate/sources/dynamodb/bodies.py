@@ -17,6 +17,7 @@ from tidegate.intact import TAKEN_BODY, has_true_checksum
 from tidegate.model import AttributeValue
 from tidegate.sources.dynamodb.answers import answer_of as members_of
 from tidegate.sources.dynamodb.answers import pieces_of
+from tidegate.sources.dynamodb.firstattempt import attempt_first
 from tidegate.sources.dynamodb.signing import sign_in_one_go
 from tidegate.sources.dynamodb.transport import read_in_one_piece
 
@@ -31,6 +32,7 @@ def take_bodies(client: DynamoDBClient) -> None:
     """Let `body_of` have the bodies of this client's answers; registering it again changes nothing."""
     read_in_one_piece(client)
     sign_in_one_go(client)
+    attempt_first(client, lambda operation: _asking.get() == operation)
     for operation in ("Query", "Scan", "BatchGetItem"):
         client.meta.events.register(f"before-parse.dynamodb.{operation}", _take, unique_id=f"tidegate-{operation}")
 

@@ -40,8 +40,13 @@ def sign_in_one_go(client: DynamoDBClient) -> None:
 
 def _choose(signature_version: object, context: Mapping[str, Any], **_: object) -> str | None:
     """Ours in place of version 4. What asks for more than that is botocore's to choose."""
+    return NAME if is_plain(signature_version, context) else None
+
+
+def is_plain(signature_version: object, context: Mapping[str, Any]) -> bool:
+    """Whether a call is to be signed by version 4 and nothing else."""
     plain = signature_version == "v4" and not context.get("unsigned_payload")
-    return NAME if plain and context.get("auth_type") in (None, "v4") else None
+    return plain and context.get("auth_type") in (None, "v4")
 
 
 class _Headers(dict[str, list[str]]):

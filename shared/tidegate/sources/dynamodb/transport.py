@@ -31,6 +31,7 @@ _TLS_RECORD: Final = 16_384
 """Bytes that one has at most: more never arrive at once."""
 _LINE_END: Final = "\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
+CHECKSUM: Final = "x-amz-crc32"
 
 
 def read_in_one_piece(client: DynamoDBClient) -> None:
@@ -53,8 +54,11 @@ class _Head(NamedTuple):
     length: int
 
 
-class _Whole:
-    """An answer that has been read, as urllib3's pool and botocore use one."""
+class OneAnswer:
+    """An answer that has been read, as urllib3's pool and botocore use one.
+
+    Its headers have no checksum that is right: botocore need not compare it again.
+    """
 
     version_string = "HTTP/1.1"
     length_remaining = 0
@@ -62,7 +66,7 @@ class _Whole:
     def __init__(self, status: int, headers: HTTPHeaderDict, body: bytes) -> None:
         self.status = status
         self.headers = headers
-        self._body = body
+        self.body = body
         # The pool sets these.
         self.retries: Any = None
         self._connection: Any = None
@@ -78,7 +82,7 @@ class _Whole:
         connection, self._connection = self._connection, None
         if connection is not None:
             self._pool.take_back(connection)
-        yield self._body
+        yield self.body
 
 
 class _InOnePiece:
@@ -117,9 +121,9 @@ class _InOnePiece:
         body = incoming.read(head.length)
         if len(body) < head.length:
             raise IncompleteRead(body, head.length - len(body))
-        return _Whole(head.status, head.headers, body)
+        return OneAnswer(head.status, head.headers, body)
 
-    def _by_standard(self: Any, incoming: io.BufferedReader, method: str) -> _Whole:
+    def _by_standard(self: Any, incoming: io.BufferedReader, method: str) -> OneAnswer:
         """The answer as the standard library reads it: in chunks, of unknown length, closing, or none at all."""
         answer = HTTPResponse(_Connected(incoming), method=method)  # type: ignore[arg-type]  # as much of one as it uses
         answer.begin()
@@ -128,7 +132,7 @@ class _InOnePiece:
             self.close()
         # A value that goes over several lines is one of them, as for urllib3.
         headers = ((name, " ".join(map(str.strip, value.splitlines()))) for name, value in answer.headers.items())
-        return _Whole(answer.status, HTTPHeaderDict(headers), body)
+        return OneAnswer(answer.status, HTTPHeaderDict(headers), body)
 
 
 class _Connection(_InOnePiece, AWSHTTPConnection):  # type: ignore[misc]  # the stubs of what is mixed disagree
@@ -222,6 +226,6 @@ def _compare(headers: HTTPHeaderDict, body: bytes) -> None:
 
     One that is wrong stays, for botocore to find and to ask again.
     """
-    told = headers.get("x-amz-crc32")
+    told = headers.get(CHECKSUM)
     if told is not None and told.isdecimal() and int(told) == crc32(body):
-        del headers["x-amz-crc32"]
+        del headers[CHECKSUM]
