@@ -19,6 +19,9 @@ from benchmarks.measure import REGION
 from benchmarks.pages import PAGE_RECORDS
 
 COUNT = PAGE_RECORDS + 10
+AS_OF_DYNAMODB = {
+    "server", "date", "content-type", "content-length", "connection", "x-amzn-requestid", "x-amz-crc32"
+}  # fmt: skip
 
 
 def client(served: Served, service: Any, **options: Any) -> Any:
@@ -44,8 +47,9 @@ def test_a_client_reads_a_study_to_its_end_with_botocores_own_checksum_test(serv
             ":high": {"N": str(records.millis(COUNT))},
         },
     )  # fmt: skip
-    sizes = [page["Count"] for page in pages]
-    assert sizes == [PAGE_RECORDS, 10]
+    found = [(page["Count"], page["ResponseMetadata"]["HTTPHeaders"].keys()) for page in pages]
+    assert [count for count, _ in found] == [PAGE_RECORDS, 10]
+    assert all(headers == AS_OF_DYNAMODB for _, headers in found)
 
 
 def test_a_client_that_does_not_know_the_authority_does_not_trust_the_server(served: Served) -> None:

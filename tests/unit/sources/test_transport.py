@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ ANSWERS: dict[str, bytes | list[bytes]] = {
     "unsigned": whole(checksum=b""),
     "chunks": in_chunks(PAGE),
     "closing": with_head(b"HTTP/1.1 200 OK\r\nconnection: close\r\n%b" % OF_A_KNOWN_LENGTH[:-2]),
+    "staying": with_head(b"HTTP/1.1 200 OK\r\nConnection: Keep-Alive\r\n%b" % OF_A_KNOWN_LENGTH[:-2]),
     "until the end": with_head(b"HTTP/1.0 200 OK"),
     "after others": b"HTTP/1.1 100 Continue\r\n\r\n" + whole(),
     "folded": with_head(b"HTTP/1.1 200 OK\r\nx-long: a\r\n b\r\n%b" % OF_A_KNOWN_LENGTH[:-2]),
@@ -78,6 +80,18 @@ def test_each_kind_of_answer_is_read_as_botocore_reads_it(
     assert found == outcome(ordinary=True)
     assert found[1] == (2 if kind in ("closing", "until the end") else 1)
     assert found[0][-1][0] == PAGE
+
+
+@pytest.mark.parametrize("kind", ["whole", "unsigned", "staying", "twice the same", "in pieces", "an error"])
+def test_the_answers_that_dynamodb_gives_are_read_in_one_piece(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("http.client read it")
+
+    monkeypatch.setattr(transport, "HTTPResponse", never)
+    with asking(ANSWERS[kind]) as (server, query):
+        with suppress(ClientError):
+            assert query()[0] == PAGE
+        assert server.requests == 1
 
 
 def test_a_request_is_what_botocore_would_have_sent() -> None:

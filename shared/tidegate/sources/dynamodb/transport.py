@@ -216,8 +216,8 @@ def _plain_head(head: bytes) -> _Head | None:
         if not colon or not name or name[0] in " \t" or name[-1] in " \t":
             return None
         headers.add(name, value.strip(" \t"))
-    length = headers.get("content-length", "")
-    plain = length.isdecimal() and "transfer-encoding" not in headers and "connection" not in headers
+    length, stays = headers.get("content-length", ""), headers.get("connection", "keep-alive").lower() == "keep-alive"
+    plain = length.isdecimal() and stays and "transfer-encoding" not in headers
     return _Head(int(status), headers, int(length)) if plain and status not in ("204", "304") else None
 
 
