@@ -29,7 +29,7 @@ from benchmarks.sink import BadUploadError, Sink
 COUNTS_PATH = "/-/counts"
 _JSON = "application/x-amz-json-1.0"
 _AS_DYNAMODB = {"Server": "Server", "Connection": "keep-alive"}
-"""What DynamoDB's answers have besides, as `aws dynamodb list-tables --debug` shows: clients read a head of that size."""
+"""What DynamoDB's answers have besides, as `aws dynamodb list-tables --debug` shows: clients have it to read."""
 
 
 @dataclass(frozen=True, slots=True)
