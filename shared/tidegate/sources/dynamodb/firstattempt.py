@@ -185,6 +185,6 @@ def _as_of_botocore(error: Exception, url: str) -> BotoCoreError:
 
 def _metadata(answer: OneAnswer) -> dict[str, Any]:
     """As botocore's parser tells it."""
-    headers = {name.lower(): value for name, value in answer.headers.items()}
+    headers = dict(answer.headers)
     told = {"RequestId": headers["x-amzn-requestid"]} if "x-amzn-requestid" in headers else {}
     return {**told, "HTTPStatusCode": answer.status, "HTTPHeaders": headers, "RetryAttempts": 0}

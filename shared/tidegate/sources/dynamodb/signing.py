@@ -49,28 +49,34 @@ def is_plain(signature_version: object, context: Mapping[str, Any]) -> bool:
     return plain and context.get("auth_type") in (None, "v4")
 
 
-class _Headers(dict[str, list[str]]):
-    """Lower-case names and the values of each in their order: as much of botocore's HTTPHeaders as signing uses."""
-
-    def get_all(self, name: str) -> list[str]:
-        return self[name]
-
-
 class _OneGo(SigV4Auth):
     """Signs one request; botocore makes a new one of these for each."""
 
-    _headers: _Headers | None = None
+    _headers: dict[str, list[str]] | None = None
+    """Lower-case names in their order, and the values of each in theirs."""
 
     def headers_to_sign(self, request: AWSRequest) -> Any:
         """See SigV4Auth. It asks twice for each signature, and nothing changes in between."""
         if self._headers is None:
-            self._headers = names = _Headers()
+            names: dict[str, list[str]] = {}
             for name, value in request.headers.items():
                 if (lower := name.lower()) not in _UNSIGNED:
                     names.setdefault(lower, []).append(value)
             if "host" not in names:
                 names["host"] = [_host_of(request.url)]
+            self._headers = dict(sorted(names.items()))
         return self._headers
+
+    def canonical_headers(self, headers_to_sign: Any) -> str:
+        """See SigV4Auth. The names are in order."""
+        lines = []
+        for name, values in headers_to_sign.items():
+            lines.append(f"{name}:{','.join([' '.join(value.split()) for value in values])}")
+        return "\n".join(lines)
+
+    def signed_headers(self, headers_to_sign: Any) -> str:
+        """See SigV4Auth. The names are in order, and in lower case."""
+        return ";".join(headers_to_sign)
 
     def payload(self, request: AWSRequest) -> str:
         """See SigV4Auth."""

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import io
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from http.client import HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.awsrequest import AWSHTTPConnection, AWSHTTPConnectionPool, AWSHTTPSConnection, AWSHTTPSConnectionPool
 from botocore.httpsession import URLLib3Session
-from urllib3 import HTTPHeaderDict
 
 from tidegate.checksums import crc32
 
@@ -50,20 +49,20 @@ class _Head(NamedTuple):
     """An answer's, as far as it is plain."""
 
     status: int
-    headers: HTTPHeaderDict
+    headers: dict[str, str]
     length: int
 
 
 class OneAnswer:
     """An answer that has been read, as urllib3's pool and botocore use one.
 
-    Its headers have no checksum that is right: botocore need not compare it again.
+    Its headers have names in lower case, and no checksum that is right: botocore need not compare it again.
     """
 
     version_string = "HTTP/1.1"
     length_remaining = 0
 
-    def __init__(self, status: int, headers: HTTPHeaderDict, body: bytes) -> None:
+    def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.status = status
         self.headers = headers
         self.body = body
@@ -132,7 +131,7 @@ class _InOnePiece:
             self.close()
         # A value that goes over several lines is one of them, as for urllib3.
         headers = ((name, " ".join(map(str.strip, value.splitlines()))) for name, value in answer.headers.items())
-        return OneAnswer(answer.status, HTTPHeaderDict(headers), body)
+        return OneAnswer(answer.status, _by_name(headers), body)
 
 
 class _Connection(_InOnePiece, AWSHTTPConnection):  # type: ignore[misc]  # the stubs of what is mixed disagree
@@ -210,18 +209,28 @@ def _plain_head(head: bytes) -> _Head | None:
     version, status, *_ = [*first.split(" ", 2), ""]
     if version != "HTTP/1.1" or len(status) != 3 or not status.isdecimal() or status[0] == "1":
         return None
-    headers = HTTPHeaderDict()
+    pairs = []
     for line in lines:
         name, colon, value = line.partition(":")
         if not colon or not name or name[0] in " \t" or name[-1] in " \t":
             return None
-        headers.add(name, value.strip(" \t"))
+        pairs.append((name, value.strip(" \t")))
+    headers = _by_name(pairs)
     length, stays = headers.get("content-length", ""), headers.get("connection", "keep-alive").lower() == "keep-alive"
     plain = length.isdecimal() and stays and "transfer-encoding" not in headers
     return _Head(int(status), headers, int(length)) if plain and status not in ("204", "304") else None
 
 
-def _compare(headers: HTTPHeaderDict, body: bytes) -> None:
+def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Values by name in lower case; those of one name are put together, as urllib3 does."""
+    found: dict[str, str] = {}
+    for written, value in pairs:
+        name = written.lower()
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+def _compare(headers: dict[str, str], body: bytes) -> None:
     """Take away a checksum that is right, so that botocore need not compare it: zlib takes four times as long.
 
     One that is wrong stays, for botocore to find and to ask again.
