@@ -143,7 +143,8 @@ class Plan:
 class OpenPart:
     """A part that is being written. `names` is None while its columns are still being found out.
 
-    `target` is what the transcoder makes for it, None where it cannot.
+    `target` is what the transcoder makes for it, None where it cannot. `noted` are the kinds of values of the rows that
+    were noted last, column by column; most pages have the same ones.
     """
 
     number: int
@@ -154,6 +155,7 @@ class OpenPart:
     records: int = 0
     waiting: Waiting = field(default_factory=Waiting)
     target: RowSpec | None = None
+    noted: Sequence[frozenset[str]] | None = None
 
     @property
     def types(self) -> tuple[str, ...]:

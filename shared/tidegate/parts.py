@@ -281,8 +281,10 @@ class TableWriter:
         self._to_stream(part, memoryview(rows.data)[begin : rows.ends[stop - 1]])
         part.records += stop - start
         self._written += stop - start
-        for (name, _), kinds in zip(part.target.columns if part.target else (), rows.kinds, strict=True):
-            self._kinds.setdefault(name, set()).update(kinds)
+        if part.target is not None and rows.kinds != part.noted:
+            part.noted = rows.kinds
+            for (name, _), kinds in zip(part.target.columns, rows.kinds, strict=True):
+                self._kinds.setdefault(name, set()).update(kinds)
         return stop - start
 
     def _emit(self, part: OpenPart, names: tuple[str, ...], records: Sequence[Record], start: int) -> int:
