@@ -20,6 +20,7 @@ from benchmarks.measure import INDEX, REGION, TABLE, Task, measured
 from benchmarks.pages import PAGE_RECORDS
 from benchmarks.records import identity
 from tidegate.bootstrap import AWSClients, clients
+from tidegate.collector import made_to_stay
 from tidegate.definition import from_document
 from tidegate.heap import share_one_heap
 from tidegate.instants import from_millis
@@ -183,7 +184,8 @@ def _clients(endpoint: str) -> AWSClients:
         ("study_table", "export_time_table", "export_table", "operation_table", "request_table", "pair_table",
          "history_table", "record_table", "export_bucket"), "",
     )  # fmt: skip
-    return clients(Settings(**names, region=REGION, endpoint_url=endpoint))  # type: ignore[arg-type]  # all of them text
+    with made_to_stay():  # as a worker's init does
+        return clients(Settings(**names, region=REGION, endpoint_url=endpoint))  # type: ignore[arg-type]  # all of them text
 
 
 if __name__ == "__main__":
