@@ -33,7 +33,8 @@ def measured(bench: Bench, scale: Scale, results: Results) -> None:
     for way in bench.available():
         proofs[way.name], results.differs[way.name] = bench.prove(way)
         size = ratios.fixed_work(proofs[way.name], scale.cpu_seconds, scale.many)
-        results.sizes[way.name] = max(size, scale.slow if way.slow else 0)
+        least = scale.by_reference if way.ours else scale.slow
+        results.sizes[way.name] = max(size, least if way.slow else 0)
         _say(f"{way.shown}: the right rows{results.differs[way.name] and ', but '}{results.differs[way.name]}")
     chance = random.Random(scale.command)  # noqa: S311 - an order that is the same in each run of a scale
     for name, cost, number in interleaved(bench, scale.rounds, results.sizes, chance):

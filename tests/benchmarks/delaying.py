@@ -44,17 +44,25 @@ def delayed(source: socket.socket, target: socket.socket, seconds: float) -> Non
     thread.join()
 
 
+def relay(client: socket.socket, upstream: int, seconds: float) -> None:
+    """Forward both directions of a connection until they have ended, and close it."""
+    with client, socket.create_connection(("127.0.0.1", upstream)) as server:
+        for one in (client, server):
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        back = threading.Thread(target=delayed, args=(server, client, seconds), daemon=True)
+        back.start()
+        delayed(client, server, seconds)
+        back.join()
+
+
 def serve(listener: socket.socket, upstream: int, seconds: float, made: Callable[[threading.Thread], None]) -> None:
     """Relay each connection to a port of this machine until the listener is closed; `made` is told of each thread."""
     with suppress(OSError):
         while True:
             client, _ = listener.accept()
-            server = socket.create_connection(("127.0.0.1", upstream))
-            for source, target in ((client, server), (server, client)):
-                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                thread = threading.Thread(target=delayed, args=(source, target, seconds), daemon=True)
-                thread.start()
-                made(thread)
+            thread = threading.Thread(target=relay, args=(client, upstream, seconds), daemon=True)
+            thread.start()
+            made(thread)
 
 
 def main(upstream: str, milliseconds: str) -> None:

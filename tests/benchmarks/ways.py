@@ -21,7 +21,7 @@ LIMIT_CSV, LIMIT_JSONL = "all C, CSV", "all C, JSONL"
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way. `known` are columns whose values it is known to change; a run of those that are `slow` has `Scale.slow`
-    records at least.
+    records at least, `Scale.by_reference` where it is our own.
 
     `environment` is the folder below .venv that its tool lives in ("" for our own, None for the program of limit.c).
     """
