@@ -233,12 +233,14 @@ class Stack:
 
     def engine(self) -> Engine:
         """What a worker runs, with every kind that ships with Tidegate."""
-        import tidegate.sources.dynamodb  # noqa: F401  what nearly every export reads from, before the first message waits
         from tidegate.engine import Engine
         from tidegate.export import ExportKind
         from tidegate.heap import share_one_heap
+        from tidegate.sources.dynamodb.bodies import take_bodies
 
         share_one_heap()
+        # Nearly every export reads so: all of it is here before the first message waits, connections before any call.
+        take_bodies(self.clients.dynamodb)
         return Engine(
             ledger=self.ledger,
             objects=self.objects,

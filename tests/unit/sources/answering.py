@@ -136,14 +136,15 @@ def asking(
     hangs: bool = False,
     tls: Certificates | None = None,
     ordinary: bool = False,
+    taking: bool = True,
 ) -> Iterator[tuple[Server, Querying]]:
-    """A server, and a query of it; by a client as botocore makes it, where `ordinary`."""
+    """A server, and a query of it; by a client as botocore makes it, where `ordinary`, or not `taking` bodies."""
     server = Server(*answers, hangs=hangs, tls=tls)
     config = CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": attempts}, read_timeout=1))
     verify: Any = None if tls is None else str(tls.authority)
     client = SESSION.client("dynamodb", config=config, endpoint_url=server.url, verify=verify)
     require_intact(client)
-    for _ in range(2):
+    for _ in range(2 if taking else 0):
         take_bodies(client)
     if ordinary:
         made: Any = client

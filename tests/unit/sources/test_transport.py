@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, HTTPClientError, ReadTimeoutError
 
 from benchmarks.authority import Certificates, certify
-from tidegate.bootstrap import clients
+from tidegate.bootstrap import Stack, clients
 from tidegate.errors import RetriableError
 from tidegate.settings import Settings
 from tidegate.sources.dynamodb import transport
@@ -82,12 +83,13 @@ def test_each_kind_of_answer_is_read_as_botocore_reads_it(
     assert found[0][-1][0] == PAGE
 
 
+def never(*_: Any, **__: Any) -> Any:
+    raise AssertionError("http.client read it")
+
+
 @pytest.mark.parametrize("kind", ["whole", "unsigned", "staying", "twice the same", "an error"])
 def test_the_answers_that_dynamodb_gives_are_read_in_one_piece(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(*_: Any, **__: Any) -> Any:
-        raise AssertionError("http.client read it")
-
-    monkeypatch.setattr(transport, "HTTPResponse", never)
+    monkeypatch.setattr(HTTPResponse, "begin", never)
     with asking(ANSWERS[kind]) as (server, query):
         with suppress(ClientError):
             assert query()[0] == PAGE
@@ -150,6 +152,26 @@ def test_pages_of_a_client_are_read_by_connections_of_this_kind() -> None:
     assert pools == {"http": transport._Pool, "https": transport._TLSPool}
     assert transport._Pool not in other._endpoint.http_session._manager.pool_classes_by_scheme.values()
     assert pools is client._endpoint.http_session._pool_classes_by_scheme  # those of proxies
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
+def test_a_client_that_was_in_use_before_has_such_connections_from_then_on(
+    encrypted: bool, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = certificates if encrypted else None
+    with asking(whole(), whole(), whole(), tls=tls, taking=False) as (server, query):
+        assert query.client.query(TableName="t")["Count"] == 1
+        take_bodies(query.client)
+        monkeypatch.setattr(HTTPResponse, "begin", never)
+        assert query()[0] == query()[0] == PAGE
+        assert (server.requests, server.connections) == (3, 2)
+
+
+def test_a_worker_has_such_connections_before_its_first_call() -> None:
+    made = Stack.of(Settings(**dict.fromkeys(NAMES, ""), region="us-east-1"))  # type: ignore[arg-type]  # all of them text
+    made.engine()
+    client: Any = made.clients.dynamodb
+    assert client._endpoint.http_session._manager.pool_classes_by_scheme["https"] is transport._TLSPool
 
 
 def test_a_client_that_is_built_otherwise_is_left_alone() -> None:

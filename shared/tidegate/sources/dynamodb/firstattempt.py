@@ -27,7 +27,7 @@ from botocore.httpsession import URLLib3Session
 
 from tidegate.intact import TAKEN_BODY
 from tidegate.sources.dynamodb import signing
-from tidegate.sources.dynamodb.transport import CHECKSUM, OneAnswer
+from tidegate.sources.dynamodb.transport import CHECKSUM, InOnePiecePool, OneAnswer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -105,8 +105,10 @@ class _Attempts:
     def _pool(self, url: str) -> Any:
         """That of a URL's connections; None until a second call wants it, where there is a path, or a proxy."""
         pool = self._pools.get(url)
-        if pool is None and urlsplit(url).path in ("", "/") and (found := self._pool_of(url)) is not None:
-            self._pools[url] = found
+        if pool is None and urlsplit(url).path in ("", "/"):
+            found = self._pool_of(url)
+            if isinstance(found, InOnePiecePool):
+                self._pools[url] = found
         return pool
 
     def _signed(self, params: Mapping[str, Any], signer: Any, context: dict[str, Any]) -> _Request:

@@ -36,13 +36,15 @@ CHECKSUM: Final = "x-amz-crc32"
 def read_in_one_piece(client: DynamoDBClient) -> None:
     """Let this client's connections be of that kind. Does nothing twice, or where botocore is built otherwise.
 
-    For clients without operations whose answers are streams: DynamoDB has none.
+    Those that it has already are given up: their pools would go on making such as before. For clients without
+    operations whose answers are streams: DynamoDB has none.
     """
     session = getattr(getattr(client, "_endpoint", None), "http_session", None)
     pools = getattr(session, "_pool_classes_by_scheme", None)
     theirs = {"http": AWSHTTPConnectionPool, "https": AWSHTTPSConnectionPool}
     if isinstance(session, URLLib3Session) and pools == theirs:
         pools.update(http=_Pool, https=_TLSPool)
+        session.close()
 
 
 class _Head(NamedTuple):
@@ -142,19 +144,19 @@ class _TLSConnection(_InOnePiece, AWSHTTPSConnection):  # type: ignore[misc]  # 
     pass
 
 
-class _TakingBack:
-    """Mixed into botocore's pools."""
+class InOnePiecePool:
+    """Mixed into botocore's pools: what its connections receive are instances of OneAnswer."""
 
     def take_back(self: Any, connection: Any) -> None:
         """Keep a connection for the next request."""
         self._put_conn(connection)
 
 
-class _Pool(_TakingBack, AWSHTTPConnectionPool):
+class _Pool(InOnePiecePool, AWSHTTPConnectionPool):
     ConnectionCls = _Connection
 
 
-class _TLSPool(_TakingBack, AWSHTTPSConnectionPool):
+class _TLSPool(InOnePiecePool, AWSHTTPSConnectionPool):
     ConnectionCls = _TLSConnection
 
 
