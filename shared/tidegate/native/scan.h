@@ -1,4 +1,4 @@
-/* Reading JSON's smallest pieces: strings, numerals, base64, and whether the bytes are UTF-8 at all.
+/* Reading JSON's smallest pieces: strings, which have to be UTF-8, numerals, and what they are made of.
  *
  * Every function takes the position to read from and the end of the input, reads nothing at or behind the end, and
  * returns the position behind (or at) what it has read, or NULL where the input is not in the grammar.
@@ -58,57 +58,33 @@ static inline int first_marked(uint64_t marks) {
 #endif
 }
 
-/* The position of the first byte that does not continue ASCII text. */
-static inline position after_ascii(position at, position end) {
-    while (end - at >= 32) {
-        uint64_t all = word_at(at) | word_at(at + 8) | word_at(at + 16) | word_at(at + 24);
-        if (all & HIGH_BITS)
-            break;
-        at += 32;
-    }
-    while (end - at >= 8) {
-        uint64_t marks = word_at(at) & HIGH_BITS;
-        if (marks)
-            return at + first_marked(marks);
-        at += 8;
-    }
-    while (at < end && *at < 0x80)
-        at++;
-    return at;
+/* Characters of so many bytes, each one's bytes as a number, the first byte first: the least, the greatest, and the two
+ * highest bits of each byte but the first. Of a size that no character has there is no number between the two. */
+static const struct { uint32_t least, greatest, mask; int shift; } multibytes[] = {
+    {1, 0, 0, 0}, {1, 0, 0, 0}, {0xC280, 0xDFBF, 0xC0, 16}, {0xE0A080, 0xEFBFBF, 0xC0C0, 8},
+    {0xF0908080, 0xF48FBFBF, 0xC0C0C0, 0},
+};
+/* How many, by the first byte's five highest bits. */
+static const uint8_t multibyte_sizes[32] = {[24] = 2, [25] = 2, [26] = 2, [27] = 2, [28] = 3, [29] = 3, [30] = 4};
+
+/* Four bytes as a number whose highest byte is the first one, with zeros for those behind the end. */
+static inline uint32_t four_bytes(position at, position end) {
+    uint32_t number = 0;
+    if (end - at >= 4)
+        return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+    for (int shift = 24; at < end; at++, shift -= 8)
+        number |= (uint32_t)*at << shift;
+    return number;
 }
 
-static inline int continues(uint8_t byte) {
-    return (byte & 0xC0) == 0x80;
-}
-
-/* Behind one character of two to four bytes; neither overlong, nor half of a surrogate pair, nor beyond U+10FFFF. */
+/* Behind one character of two to four bytes; NULL for what is overlong, half of a surrogate pair or beyond U+10FFFF.
+ * Lengths vary from character to character, so there is one branch for all of them. */
 static inline position after_multibyte(position at, position end) {
-    ptrdiff_t left = end - at;
-    uint8_t lead = *at;
-    if (lead < 0xC2 || lead > 0xF4)
-        return NULL;
-    if (lead < 0xE0)
-        return left >= 2 && continues(at[1]) ? at + 2 : NULL;
-    if (left < 3 || !continues(at[1]) || !continues(at[2]))
-        return NULL;
-    if (lead < 0xF0)
-        return (lead == 0xE0 && at[1] < 0xA0) || (lead == 0xED && at[1] > 0x9F) ? NULL : at + 3;
-    if (left < 4 || !continues(at[3]))
-        return NULL;
-    return (lead == 0xF0 && at[1] < 0x90) || (lead == 0xF4 && at[1] > 0x8F) ? NULL : at + 4;
-}
-
-static int is_utf8(position at, position end) {
-    for (;;) {
-        at = after_ascii(at, end);
-        if (at == end)
-            return 1;
-        while (at < end && *at >= 0x80) {
-            at = after_multibyte(at, end);
-            if (!at)
-                return 0;
-        }
-    }
+    int size = multibyte_sizes[*at >> 3];
+    uint32_t number = four_bytes(at, end) >> multibytes[size].shift, mask = multibytes[size].mask;
+    int is_one = number >= multibytes[size].least && number <= multibytes[size].greatest &&
+                 (number & mask) == (mask & 0x808080) && number >> 13 != 0xEDA080 >> 13;
+    return is_one ? at + size : NULL;
 }
 
 static inline int hex_digit(uint8_t byte) {
@@ -139,32 +115,44 @@ static inline position after_escape(position at, position end) {
 
 enum { HAS_ESCAPE = 1, HAS_COMMA = 2 };
 
-/* The closing quote of the string whose first character is at `at`; adds to `traits` what is in it: commas only where
- * they are asked for, because looking for them takes a fifth of the time. */
-static inline position closing_quote(position at, position end, int with_commas, unsigned *traits) {
-    for (;;) {
+/* The high bit of each byte that ends plain text: a quote, a backslash, a control character, or part of a character of
+ * several bytes. Bytes above the lowest such may be marked too, wrongly; none below it is. */
+static inline uint64_t stops_in(uint64_t word) {
+    /* With quotes and spaces in each other's place, quotes and control characters are what is below 0x21. */
+    uint64_t quotes_and_controls = (word ^ EACH_BYTE('"' ^ ' ')) - EACH_BYTE(' ' + 1);
+    uint64_t backslashes = (word ^ EACH_BYTE('\\')) - EACH_BYTE(1);
+    return (quotes_and_controls | backslashes | word) & HIGH_BITS;
+}
+
+/* The high bit of each comma, where those below it are ASCII; wrong marks as above. */
+static inline uint64_t commas_in(uint64_t word) {
+    return (word ^ EACH_BYTE(',')) - EACH_BYTE(1);
+}
+
+/* The bits below the lowest mark; all where there is none. */
+static inline uint64_t below(uint64_t marks) {
+    return (marks & -marks) - 1;
+}
+
+/* The closing quote, from a byte on that is not plain, or one of the input's last. */
+COLD position closing_quote_from(position at, position end, unsigned *traits) {
+    while (at && at < end) {
         if (end - at >= 8) {
-            uint64_t word = word_at(at);
-            uint64_t commas = with_commas ? zero_bytes(word ^ EACH_BYTE(',')) : 0;
-            uint64_t stops = zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\')) | control_bytes(word);
+            uint64_t word = word_at(at), stops = stops_in(word);
+            *traits |= commas_in(word) & below(stops) & HIGH_BITS ? HAS_COMMA : 0;
             if (!stops) {
-                *traits |= commas ? HAS_COMMA : 0;
                 at += 8;
                 continue;
             }
-            /* Of the marks only those below the first stop count. */
-            *traits |= commas & ((stops & -stops) - 1) ? HAS_COMMA : 0;
             at += first_marked(stops);
-        } else if (at == end) {
-            return NULL;
         }
         if (*at == '"')
             return at;
-        if (*at == '\\') {
+        if (*at >= 0x80) {
+            at = after_multibyte(at, end);
+        } else if (*at == '\\') {
             *traits |= HAS_ESCAPE;
             at = after_escape(at, end);
-            if (!at)
-                return NULL;
         } else if (*at < 0x20) {
             return NULL;
         } else {
@@ -172,6 +160,25 @@ static inline position closing_quote(position at, position end, int with_commas,
             at++;
         }
     }
+    return NULL;
+}
+
+/* The closing quote of the string whose first character is at `at`; NULL also where the string is not UTF-8. Adds to
+ * `traits` what is in it: commas only where they are asked for. */
+HOT position closing_quote(position at, position end, int with_commas, unsigned *traits) {
+    uint64_t commas = 0;
+    while (end - at >= 8) {
+        uint64_t word = word_at(at), stops = stops_in(word), found = with_commas ? commas_in(word) : 0;
+        if (stops) {
+            commas |= found & below(stops);
+            at += first_marked(stops);
+            break;
+        }
+        commas |= found;
+        at += 8;
+    }
+    *traits |= commas & HIGH_BITS ? HAS_COMMA : 0;
+    return at < end && *at == '"' ? at : closing_quote_from(at, end, traits);
 }
 
 static inline position after_digits(position at, position end) {
