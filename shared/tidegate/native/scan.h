@@ -181,34 +181,45 @@ HOT position closing_quote(position at, position end, int with_commas, unsigned 
     return at < end && *at == '"' ? at : closing_quote_from(at, end, traits);
 }
 
+/* The high bit of each byte that is no digit. Bytes above the lowest such may be marked too, wrongly. */
+static inline uint64_t no_digits_in(uint64_t word) {
+    uint64_t values = word ^ EACH_BYTE('0');
+    return ((values + EACH_BYTE(0x80 - 10)) | values) & HIGH_BITS;
+}
+
 static inline position after_digits(position at, position end) {
+    for (; end - at >= 8; at += 8) {
+        uint64_t marks = no_digits_in(word_at(at));
+        if (marks)
+            return at + first_marked(marks);
+    }
     while (at < end && *at >= '0' && *at <= '9')
         at++;
     return at;
 }
 
-/* Behind a numeral as JSON has them, such as -12.5e+3; it may be followed by anything. */
+/* Behind an exponent's sign and digits; NULL where it has none of these. */
+COLD position after_exponent(position at, position end) {
+    if (at < end && (*at == '+' || *at == '-'))
+        at++;
+    position digits = at;
+    at = after_digits(at, end);
+    return at == digits ? NULL : at;
+}
+
+/* Behind a numeral as JSON has them, such as -12.5e+3; what follows it is no digit. */
 static inline position after_numeral(position at, position end) {
-    position digits;
     if (at < end && *at == '-')
         at++;
-    if (at < end && *at == '0')
-        at++;
-    else if (digits = at, (at = after_digits(at, end)) == digits)
+    position digits = at;
+    at = after_digits(at, end);
+    if (at == digits || (*digits == '0' && at - digits > 1))
         return NULL;
     if (at < end && *at == '.') {
         digits = at + 1;
         if ((at = after_digits(digits, end)) == digits)
             return NULL;
     }
-    if (at < end && (*at == 'e' || *at == 'E')) {
-        at++;
-        if (at < end && (*at == '+' || *at == '-'))
-            at++;
-        digits = at;
-        if ((at = after_digits(digits, end)) == digits)
-            return NULL;
-    }
-    return at;
+    return at < end && (*at == 'e' || *at == 'E') ? after_exponent(at + 1, end) : at;
 }
 #endif
