@@ -58,33 +58,43 @@ static inline int first_marked(uint64_t marks) {
 #endif
 }
 
-/* Characters of so many bytes, each one's bytes as a number, the first byte first: the least, the greatest, and the two
- * highest bits of each byte but the first. Of a size that no character has there is no number between the two. */
-static const struct { uint32_t least, greatest, mask; int shift; } multibytes[] = {
-    {1, 0, 0, 0}, {1, 0, 0, 0}, {0xC280, 0xDFBF, 0xC0, 16}, {0xE0A080, 0xEFBFBF, 0xC0C0, 8},
-    {0xF0908080, 0xF48FBFBF, 0xC0C0C0, 0},
+/* What may come next in UTF-8: nothing any more, a character, so many more bytes of one, or what comes behind a first
+ * byte of E0, ED, F0 or F4, where fewer second ones make a character. Each is its place in the words of `utf8_steps`. */
+enum {
+    NEVER = 0, CHARACTER = 6, ONE = 12, TWO = 18, THREE = 24,
+    BEHIND_E0 = 30, BEHIND_ED = 36, BEHIND_F0 = 42, BEHIND_F4 = 48,
 };
-/* How many, by the first byte's five highest bits. */
-static const uint8_t multibyte_sizes[32] = {[24] = 2, [25] = 2, [26] = 2, [27] = 2, [28] = 3, [29] = 3, [30] = 4};
 
-/* Four bytes as a number whose highest byte is the first one, with zeros for those behind the end. */
-static inline uint32_t four_bytes(position at, position end) {
-    uint32_t number = 0;
-    if (end - at >= 4)
-        return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-    for (int shift = 24; at < end; at++, shift -= 8)
-        number |= (uint32_t)*at << shift;
-    return number;
-}
+#define STEP(from, to) ((uint64_t)(to) << (from))
+#define FIRST(to) STEP(CHARACTER, to)
+#define MORE (STEP(ONE, CHARACTER) | STEP(TWO, ONE) | STEP(THREE, TWO))
+#define TWICE(a) a, a
+#define FOUR(a) a, a, a, a
+#define SIXTEEN(a) FOUR(a), FOUR(a), FOUR(a), FOUR(a)
 
-/* Behind one character of two to four bytes; NULL for what is overlong, half of a surrogate pair or beyond U+10FFFF.
- * Lengths vary from character to character, so there is one branch for all of them. */
-static inline position after_multibyte(position at, position end) {
-    int size = multibyte_sizes[*at >> 3];
-    uint32_t number = four_bytes(at, end) >> multibytes[size].shift, mask = multibytes[size].mask;
-    int is_one = number >= multibytes[size].least && number <= multibytes[size].greatest &&
-                 (number & mask) == (mask & 0x808080) && number >> 13 != 0xEDA080 >> 13;
-    return is_one ? at + size : NULL;
+/* What comes next behind each byte, for all that it may be at the same time. */
+static const uint64_t utf8_steps[256] = {
+    FOUR(SIXTEEN(FIRST(CHARACTER))), FOUR(SIXTEEN(FIRST(CHARACTER))),
+    /* 80 */ SIXTEEN(MORE | STEP(BEHIND_ED, ONE) | STEP(BEHIND_F4, TWO)),
+    /* 90 */ SIXTEEN(MORE | STEP(BEHIND_ED, ONE) | STEP(BEHIND_F0, TWO)),
+    /* A0 */ TWICE(SIXTEEN(MORE | STEP(BEHIND_E0, ONE) | STEP(BEHIND_F0, TWO))),
+    /* C0 */ TWICE(NEVER), TWICE(FIRST(ONE)), FOUR(FIRST(ONE)), FOUR(FIRST(ONE)), FOUR(FIRST(ONE)), SIXTEEN(FIRST(ONE)),
+    /* E0 */ FIRST(BEHIND_E0), FOUR(FIRST(TWO)), FOUR(FIRST(TWO)), FOUR(FIRST(TWO)),
+    /* ED */ FIRST(BEHIND_ED), TWICE(FIRST(TWO)),
+    /* F0 */ FIRST(BEHIND_F0), TWICE(FIRST(THREE)), FIRST(THREE), FIRST(BEHIND_F4), /* the others: NEVER */
+};
+
+/* Whether the text is UTF-8, byte by byte without a branch: how long characters are is hard to foresee. */
+COLD int is_utf8(position at, position stop) {
+    uint64_t now = CHARACTER;
+    for (; stop - at >= 8; at += 8) {
+        uint64_t word = word_at(at);
+        for (int byte = 0; byte < 64; byte += 8)
+            now = utf8_steps[word >> byte & 0xFF] >> (now & 63);
+    }
+    for (; at < stop; at++)
+        now = utf8_steps[*at] >> (now & 63);
+    return (now & 63) == CHARACTER;
 }
 
 static inline int hex_digit(uint8_t byte) {
@@ -115,18 +125,13 @@ static inline position after_escape(position at, position end) {
 
 enum { HAS_ESCAPE = 1, HAS_COMMA = 2 };
 
-/* The high bit of each byte that ends plain text: a quote, a backslash, a control character, or part of a character of
- * several bytes. Bytes above the lowest such may be marked too, wrongly; none below it is. */
+/* The high bit of each quote, backslash and control character. Bytes above the lowest such may be marked too, wrongly;
+ * none below it is. */
 static inline uint64_t stops_in(uint64_t word) {
     /* With quotes and spaces in each other's place, quotes and control characters are what is below 0x21. */
     uint64_t quotes_and_controls = (word ^ EACH_BYTE('"' ^ ' ')) - EACH_BYTE(' ' + 1);
     uint64_t backslashes = (word ^ EACH_BYTE('\\')) - EACH_BYTE(1);
-    return (quotes_and_controls | backslashes | word) & HIGH_BITS;
-}
-
-/* The high bit of each comma, where those below it are ASCII; wrong marks as above. */
-static inline uint64_t commas_in(uint64_t word) {
-    return (word ^ EACH_BYTE(',')) - EACH_BYTE(1);
+    return (quotes_and_controls | backslashes) & ~word & HIGH_BITS;
 }
 
 /* The bits below the lowest mark; all where there is none. */
@@ -134,12 +139,12 @@ static inline uint64_t below(uint64_t marks) {
     return (marks & -marks) - 1;
 }
 
-/* The closing quote, from a byte on that is not plain, or one of the input's last. */
+/* The closing quote, from an escape on, or from one of the input's last bytes. */
 COLD position closing_quote_from(position at, position end, unsigned *traits) {
     while (at && at < end) {
         if (end - at >= 8) {
             uint64_t word = word_at(at), stops = stops_in(word);
-            *traits |= commas_in(word) & below(stops) & HIGH_BITS ? HAS_COMMA : 0;
+            *traits |= zero_bytes(word ^ EACH_BYTE(',')) & below(stops) ? HAS_COMMA : 0;
             if (!stops) {
                 at += 8;
                 continue;
@@ -148,9 +153,7 @@ COLD position closing_quote_from(position at, position end, unsigned *traits) {
         }
         if (*at == '"')
             return at;
-        if (*at >= 0x80) {
-            at = after_multibyte(at, end);
-        } else if (*at == '\\') {
+        if (*at == '\\') {
             *traits |= HAS_ESCAPE;
             at = after_escape(at, end);
         } else if (*at < 0x20) {
@@ -166,19 +169,27 @@ COLD position closing_quote_from(position at, position end, unsigned *traits) {
 /* The closing quote of the string whose first character is at `at`; NULL also where the string is not UTF-8. Adds to
  * `traits` what is in it: commas only where they are asked for. */
 HOT position closing_quote(position at, position end, int with_commas, unsigned *traits) {
-    uint64_t commas = 0;
+    position start = at;
+    uint64_t high = 0, commas = 0;
     while (end - at >= 8) {
-        uint64_t word = word_at(at), stops = stops_in(word), found = with_commas ? commas_in(word) : 0;
+        uint64_t word = word_at(at), stops = stops_in(word);
+        uint64_t found = with_commas ? zero_bytes(word ^ EACH_BYTE(',')) : 0;
         if (stops) {
+            high |= word & below(stops);
             commas |= found & below(stops);
             at += first_marked(stops);
             break;
         }
+        high |= word;
         commas |= found;
         at += 8;
     }
-    *traits |= commas & HIGH_BITS ? HAS_COMMA : 0;
-    return at < end && *at == '"' ? at : closing_quote_from(at, end, traits);
+    *traits |= commas ? HAS_COMMA : 0;
+    if (at == end || *at != '"') {
+        at = closing_quote_from(at, end, traits);
+        high = HIGH_BITS;
+    }
+    return at && high & HIGH_BITS && !is_utf8(start, at) ? NULL : at;
 }
 
 /* The high bit of each byte that is no digit. Bytes above the lowest such may be marked too, wrongly. */
