@@ -84,16 +84,27 @@ static const uint64_t utf8_steps[256] = {
     /* F0 */ FIRST(BEHIND_F0), TWICE(FIRST(THREE)), FIRST(THREE), FIRST(BEHIND_F4), /* the others: NEVER */
 };
 
+/* The bytes from `at` to `stop`, eight at most, with zeros behind them. */
+static inline uint64_t word_up_to(position at, position stop, position end) {
+    ptrdiff_t size = stop - at;
+    if (size >= 8)
+        return word_at(at);
+    if (end - at >= 8)
+        return word_at(at) & ((UINT64_C(1) << 8 * size) - 1);
+    uint64_t word = 0;
+    for (int byte = 0; byte < size; byte++)
+        word |= (uint64_t)at[byte] << 8 * byte;
+    return word;
+}
+
 /* Whether the text is UTF-8, byte by byte without a branch: how long characters are is hard to foresee. */
-COLD int is_utf8(position at, position stop) {
+COLD int is_utf8(position at, position stop, position end) {
     uint64_t now = CHARACTER;
-    for (; stop - at >= 8; at += 8) {
-        uint64_t word = word_at(at);
+    for (; at < stop; at += 8) {
+        uint64_t word = word_up_to(at, stop, end);
         for (int byte = 0; byte < 64; byte += 8)
             now = utf8_steps[word >> byte & 0xFF] >> (now & 63);
     }
-    for (; at < stop; at++)
-        now = utf8_steps[*at] >> (now & 63);
     return (now & 63) == CHARACTER;
 }
 
@@ -189,7 +200,7 @@ HOT position closing_quote(position at, position end, int with_commas, unsigned 
         at = closing_quote_from(at, end, traits);
         high = HIGH_BITS;
     }
-    return at && high & HIGH_BITS && !is_utf8(start, at) ? NULL : at;
+    return at && high & HIGH_BITS && !is_utf8(start, at, end) ? NULL : at;
 }
 
 /* The high bit of each byte that is no digit. Bytes above the lowest such may be marked too, wrongly. */
