@@ -59,7 +59,7 @@ static inline int first_marked(uint64_t marks) {
 }
 
 /* What may come next in UTF-8: nothing any more, a character, so many more bytes of one, or what comes behind a first
- * byte of E0, ED, F0 or F4, where fewer second ones make a character. Each is its place in the words of `utf8_steps`. */
+ * byte of E0, ED, F0 or F4, where fewer second ones will do. Each is its place in the words of `utf8_steps`. */
 enum {
     NEVER = 0, CHARACTER = 6, ONE = 12, TWO = 18, THREE = 24,
     BEHIND_E0 = 30, BEHIND_ED = 36, BEHIND_F0 = 42, BEHIND_F4 = 48,

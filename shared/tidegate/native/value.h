@@ -136,7 +136,7 @@ COLD position json_set_in_disorder(work *w, position at, unsigned kind, json *to
     return at + 1;
 }
 
-/* A set of S, N or B, behind whose bracket `at` stands. Its members are written as they come, while they come in order. */
+/* A set of S, N or B, behind whose bracket `at` stands; its members are written as they come, while they are in order. */
 static position json_set(work *w, position at, unsigned kind, json *to) {
     position start = at;
     uint8_t *out = to->out;
