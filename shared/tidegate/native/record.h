@@ -6,17 +6,23 @@
 #include "tables.h"
 #include "typed.h"
 
+/* Whether nested JSON, which is followed by memory enough, has a quote or a comma. */
+static inline int has_quote_or_comma(position at, position stop) {
+    for (; at < stop; at += 8) {
+        uint64_t word = word_at(at), marks = zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE(','));
+        if (marks)
+            return at + first_marked(marks) < stop;
+    }
+    return 0;
+}
+
 /* Nested JSON as a cell, its own quotes doubled already: between quotes where it has a quote or a comma. */
 static uint8_t *write_nested_cell(uint8_t *out, position at, position stop) {
-    position p = at;
-    while (p < stop && *p != '"' && *p != ',')
-        p++;
-    if (p == stop)
-        return copied(out, at, stop, stop + SLACK);
-    *out++ = '"';
-    out = copied(out, at, stop, stop + SLACK);
-    *out++ = '"';
-    return out;
+    int quoted = has_quote_or_comma(at, stop);
+    *out = '"';
+    out = copied(out + quoted, at, stop, stop + SLACK);
+    *out = '"';
+    return out + quoted;
 }
 
 static inline uint8_t *write_cell(call *c, uint8_t *out, const value *given) {
