@@ -82,7 +82,7 @@ static uint8_t *write_dialect(call *c, uint8_t *out) {
             out = written(out, &column->before);
             continue;
         }
-        const value *given = value_of(c, number);
+        const value *given = value_of(c, column);
         if (!given)
             out = dialect_nothing(out, p, &p->missing_text);
         else if (given->kind == KIND_NULL)

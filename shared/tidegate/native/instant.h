@@ -11,12 +11,23 @@ enum { EPOCH_MILLIS, EPOCH_SECONDS, ISO8601 };
 #define MOST_SECONDS_DIGITS 15
 #define MOST_FRACTION_DIGITS 100
 
+/* The number of eight digits: of neighbours first, then of pairs, then of fours. */
+static inline int64_t eight_digits(uint64_t word) {
+    word = (word & EACH_BYTE(15)) * (10 << 8 | 1) >> 8;
+    word = (word & UINT64_C(0x00FF00FF00FF00FF)) * (100 << 16 | 1) >> 16;
+    return (int64_t)((word & UINT64_C(0x0000FFFF0000FFFF)) * (UINT64_C(10000) << 32 | 1) >> 32);
+}
+
 static int read_epoch(const piece *given, int seconds, int64_t *millis) {
     position at = given->start, stop = given->stop;
     int negative = *at == '-', scale = seconds ? 3 : 0, rest = 0;
     int64_t number = 0;
     at += negative;
     position digits = at;
+    if (stop - at >= 8 && !no_digits_in(word_at(at))) {
+        number = eight_digits(word_at(at));
+        at += 8;
+    }
     for (; at < stop && *at >= '0' && *at <= '9'; at++) {
         if (at - digits == (seconds ? MOST_SECONDS_DIGITS : MOST_MILLIS_DIGITS))
             return 0;

@@ -82,10 +82,13 @@ static int by_number(const void *a, const void *b) {
 }
 
 /* Integers without a sign: more digits are more. */
-static int by_size(const void *a, const void *b) {
-    const piece *x = &((const member *)a)->text, *y = &((const member *)b)->text;
+static int compare_sizes(const piece *x, const piece *y) {
     ptrdiff_t x_size = x->stop - x->start, y_size = y->stop - y->start;
     return x_size != y_size ? (x_size < y_size ? -1 : 1) : memcmp(x->start, y->start, (size_t)x_size);
+}
+
+static int by_size(const void *a, const void *b) {
+    return compare_sizes(&((const member *)a)->text, &((const member *)b)->text);
 }
 
 typedef int comparison(const void *, const void *);
@@ -131,6 +134,15 @@ static int sort_set(unsigned kind, member *members, size_t count) {
     if (order)
         sort_members(members, count, order);
     return order != NULL;
+}
+
+/* Whether the text is that of a set's member behind the other one; of numbers both have only digits. */
+static int is_behind(unsigned kind, const piece *text, const piece *other) {
+    if (kind == KIND_S)
+        return compare_text(text, other) > 0;
+    if (kind == KIND_N)
+        return compare_sizes(text, other) > 0;
+    return compare_base64(text->start, text->stop, other->start, other->stop) > 0;
 }
 
 /* Whether the members of a map have different names in order; -1 where two have the same one. */

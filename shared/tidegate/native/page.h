@@ -21,26 +21,26 @@ static int prepare(call *c) {
     return 1;
 }
 
-/* The attribute whose name's first character is at *at, which moves behind the closing quote. */
-static inline uint32_t read_name(call *c, position *at, uint32_t expected) {
-    work *w = &c->work;
-    if (stands_at(&w->attributes[expected], *at, w->end)) {
-        *at += w->attributes[expected].size + 1;
-        return expected;
-    }
-    unsigned traits = 0;
-    position name = *at, stop = closing_quote(name, w->end, 0, &traits);
-    if (!stop || traits & HAS_ESCAPE)
-        return NOWHERE;
-    *at = stop + 1;
-    return attribute_of(w, name, (size_t)(stop - name));
+/* Behind the name at `at` and its colon, where it is another one than what *follows says; that says which one then. */
+COLD position read_other_name(work *w, position at, uint32_t **follows) {
+    piece name;
+    at = read_string(at, w->end, &name);
+    if (!at || name.traits & HAS_ESCAPE || at >= w->end || *at != ':')
+        return NULL;
+    uint32_t number = attribute_of(w, name.start, (size_t)(name.stop - name.start));
+    if (number == NOWHERE)
+        return NULL;
+    /* The attributes may have moved. */
+    *follows = w->order_count ? &w->attributes[w->order[w->order_count - 1]].next : &w->first;
+    **follows = number;
+    return at + 1;
 }
 
 /* Behind an item, at whose brace `at` stands; its attributes hold their values then. */
 static position read_item(call *c, position at) {
     work *w = &c->work;
     position end = w->end;
-    uint32_t number, before = 0;
+    uint32_t *follows = &w->first;
     if (at >= end || *at != '{')
         return NULL;
     w->item++;
@@ -50,24 +50,24 @@ static position read_item(call *c, position at) {
     if (end - at >= 2 && at[1] == '}')
         return at + 2;
     do {
+        attribute *one = &w->attributes[*follows];
         at++;
-        if (at >= end || *at != '"')
-            return NULL;
-        at++;
-        number = read_name(c, &at, w->order_count ? w->attributes[before].next : w->first);
-        if (number == NOWHERE || at >= end || *at != ':')
-            return NULL;
-        attribute *one = &w->attributes[number];
+        if (stands_at(one, at, end)) {
+            at += one->whole;
+        } else {
+            if (!(at = read_other_name(w, at, &follows)))
+                return NULL;
+            one = &w->attributes[*follows];
+        }
         if (one->item == w->item)
             return NULL;
         one->item = w->item;
-        at = read_value(w, at + 1, &one->value);
+        at = read_value(w, at, &one->value);
         if (!at || at >= end)
             return NULL;
-        *(w->order_count ? &w->attributes[before].next : &w->first) = number;
-        w->order[w->order_count++] = number;
+        w->order[w->order_count++] = *follows;
         c->other |= one->roles & OTHER;
-        before = number;
+        follows = &one->next;
     } while (*at == ',');
     return *at == '}' ? at + 1 : NULL;
 }

@@ -90,9 +90,9 @@ static position place_of(const call *c, const planned_path *path) {
 }
 
 /* The value that a column's path leads to, until the next one is asked for; NULL where there is none. */
-COLD const value *value_inside(call *c, int64_t number) {
+COLD const value *value_inside(call *c, const planned_column *column) {
     work *w = &c->work;
-    position at = place_of(c, c->plan->columns[number].path);
+    position at = place_of(c, column->path);
     if (!at)
         return NULL;
     uint8_t *nested = w->nested;
@@ -101,15 +101,14 @@ COLD const value *value_inside(call *c, int64_t number) {
         return NULL;
     }
     w->nested = nested;
-    c->room->kinds[number] |= INT64_C(1) << c->inside.kind;
+    c->room->kinds[column - c->plan->columns] |= INT64_C(1) << c->inside.kind;
     return &c->inside;
 }
 
 /* The value of a column that is no constant; NULL where the record has none. */
-HOT const value *value_of(call *c, int64_t number) {
-    const planned_column *column = &c->plan->columns[number];
+HOT const value *value_of(call *c, const planned_column *column) {
     if (column->attribute < 0)
-        return value_inside(c, number);
+        return value_inside(c, column);
     attribute *one = &c->work.attributes[column->attribute];
     if (!is_in_item(c, one))
         return NULL;

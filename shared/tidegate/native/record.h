@@ -6,17 +6,23 @@
 #include "tables.h"
 #include "typed.h"
 
+/* Whether nested JSON, which is followed by memory enough, has a quote or a comma. */
+static inline int has_quote_or_comma(position at, position stop) {
+    for (; at < stop; at += 8) {
+        uint64_t word = word_at(at), marks = zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE(','));
+        if (marks)
+            return at + first_marked(marks) < stop;
+    }
+    return 0;
+}
+
 /* Nested JSON as a cell, its own quotes doubled already: between quotes where it has a quote or a comma. */
 static uint8_t *write_nested_cell(uint8_t *out, position at, position stop) {
-    position p = at;
-    while (p < stop && *p != '"' && *p != ',')
-        p++;
-    if (p == stop)
-        return copied(out, at, stop, stop + SLACK);
-    *out++ = '"';
-    out = copied(out, at, stop, stop + SLACK);
-    *out++ = '"';
-    return out;
+    int quoted = has_quote_or_comma(at, stop);
+    *out = '"';
+    out = copied(out + quoted, at, stop, stop + SLACK);
+    *out = '"';
+    return out + quoted;
 }
 
 static inline uint8_t *write_cell(call *c, uint8_t *out, const value *given) {
@@ -55,20 +61,18 @@ static inline uint8_t *write_json(call *c, uint8_t *out, const value *given) {
 
 static uint8_t *write_csv(call *c, uint8_t *out) {
     uint8_t *start = out;
-    int64_t count = c->plan->column_count;
-    for (int64_t number = 0; number < count; number++) {
-        const planned_column *column = &c->plan->columns[number];
-        if (number)
-            *out++ = ',';
-        if (is_constant(column)) {
+    const planned_column *column = c->plan->columns, *behind = column + c->plan->column_count;
+    for (; column < behind; column++) {
+        const value *given = NULL;
+        if (is_constant(column))
             out = written(out, &column->before);
-            continue;
-        }
-        const value *given = value_of(c, number);
-        if (given && !(out = write_cell(c, out, given)))
+        else if ((given = value_of(c, column)) && !(out = write_cell(c, out, given)))
             return NULL;
+        *out++ = ',';
     }
-    if (count == 1 && out == start) {
+    if (out > start)
+        out--;
+    if (out == start && c->plan->column_count == 1) {
         /* A row of one empty cell would be an empty line, which readers skip. */
         *out++ = '"';
         *out++ = '"';
@@ -83,7 +87,7 @@ static uint8_t *write_typed(call *c, uint8_t *out) {
             out = written(out, &column->before);
             continue;
         }
-        const value *given = value_of(c, number);
+        const value *given = value_of(c, column);
         int here = given && given->kind != KIND_NULL;
         *out++ = (uint8_t)here;
         if (here && !(out = typed_value(out, given, column, c->work.end)))
@@ -100,7 +104,7 @@ static uint8_t *write_object(call *c, uint8_t *out) {
             out = written(out, &column->before);
             continue;
         }
-        const value *given = value_of(c, number);
+        const value *given = value_of(c, column);
         if (!given)
             continue;
         out = written(out, &column->before);

@@ -1,4 +1,4 @@
-/* Reading JSON's smallest pieces: strings, numerals, base64, and whether the bytes are UTF-8 at all.
+/* Reading JSON's smallest pieces: strings, which have to be UTF-8, numerals, and what they are made of.
  *
  * Every function takes the position to read from and the end of the input, reads nothing at or behind the end, and
  * returns the position behind (or at) what it has read, or NULL where the input is not in the grammar.
@@ -58,57 +58,54 @@ static inline int first_marked(uint64_t marks) {
 #endif
 }
 
-/* The position of the first byte that does not continue ASCII text. */
-static inline position after_ascii(position at, position end) {
-    while (end - at >= 32) {
-        uint64_t all = word_at(at) | word_at(at + 8) | word_at(at + 16) | word_at(at + 24);
-        if (all & HIGH_BITS)
-            break;
-        at += 32;
-    }
-    while (end - at >= 8) {
-        uint64_t marks = word_at(at) & HIGH_BITS;
-        if (marks)
-            return at + first_marked(marks);
-        at += 8;
-    }
-    while (at < end && *at < 0x80)
-        at++;
-    return at;
+/* What may come next in UTF-8: nothing any more, a character, so many more bytes of one, or what comes behind a first
+ * byte of E0, ED, F0 or F4, where fewer second ones will do. Each is its place in the words of `utf8_steps`. */
+enum {
+    NEVER = 0, CHARACTER = 6, ONE = 12, TWO = 18, THREE = 24,
+    BEHIND_E0 = 30, BEHIND_ED = 36, BEHIND_F0 = 42, BEHIND_F4 = 48,
+};
+
+#define STEP(from, to) ((uint64_t)(to) << (from))
+#define FIRST(to) STEP(CHARACTER, to)
+#define MORE (STEP(ONE, CHARACTER) | STEP(TWO, ONE) | STEP(THREE, TWO))
+#define TWICE(a) a, a
+#define FOUR(a) a, a, a, a
+#define SIXTEEN(a) FOUR(a), FOUR(a), FOUR(a), FOUR(a)
+
+/* What comes next behind each byte, for all that it may be at the same time. */
+static const uint64_t utf8_steps[256] = {
+    FOUR(SIXTEEN(FIRST(CHARACTER))), FOUR(SIXTEEN(FIRST(CHARACTER))),
+    /* 80 */ SIXTEEN(MORE | STEP(BEHIND_ED, ONE) | STEP(BEHIND_F4, TWO)),
+    /* 90 */ SIXTEEN(MORE | STEP(BEHIND_ED, ONE) | STEP(BEHIND_F0, TWO)),
+    /* A0 */ TWICE(SIXTEEN(MORE | STEP(BEHIND_E0, ONE) | STEP(BEHIND_F0, TWO))),
+    /* C0 */ TWICE(NEVER), TWICE(FIRST(ONE)), FOUR(FIRST(ONE)), FOUR(FIRST(ONE)), FOUR(FIRST(ONE)), SIXTEEN(FIRST(ONE)),
+    /* E0 */ FIRST(BEHIND_E0), FOUR(FIRST(TWO)), FOUR(FIRST(TWO)), FOUR(FIRST(TWO)),
+    /* ED */ FIRST(BEHIND_ED), TWICE(FIRST(TWO)),
+    /* F0 */ FIRST(BEHIND_F0), TWICE(FIRST(THREE)), FIRST(THREE), FIRST(BEHIND_F4), /* the others: NEVER */
+};
+
+/* The bytes from `at` to `stop`, eight at most, with zeros behind them. */
+static inline uint64_t word_up_to(position at, position stop, position end) {
+    ptrdiff_t size = stop - at;
+    if (size >= 8)
+        return word_at(at);
+    if (end - at >= 8)
+        return word_at(at) & ((UINT64_C(1) << 8 * size) - 1);
+    uint64_t word = 0;
+    for (int byte = 0; byte < size; byte++)
+        word |= (uint64_t)at[byte] << 8 * byte;
+    return word;
 }
 
-static inline int continues(uint8_t byte) {
-    return (byte & 0xC0) == 0x80;
-}
-
-/* Behind one character of two to four bytes; neither overlong, nor half of a surrogate pair, nor beyond U+10FFFF. */
-static inline position after_multibyte(position at, position end) {
-    ptrdiff_t left = end - at;
-    uint8_t lead = *at;
-    if (lead < 0xC2 || lead > 0xF4)
-        return NULL;
-    if (lead < 0xE0)
-        return left >= 2 && continues(at[1]) ? at + 2 : NULL;
-    if (left < 3 || !continues(at[1]) || !continues(at[2]))
-        return NULL;
-    if (lead < 0xF0)
-        return (lead == 0xE0 && at[1] < 0xA0) || (lead == 0xED && at[1] > 0x9F) ? NULL : at + 3;
-    if (left < 4 || !continues(at[3]))
-        return NULL;
-    return (lead == 0xF0 && at[1] < 0x90) || (lead == 0xF4 && at[1] > 0x8F) ? NULL : at + 4;
-}
-
-static int is_utf8(position at, position end) {
-    for (;;) {
-        at = after_ascii(at, end);
-        if (at == end)
-            return 1;
-        while (at < end && *at >= 0x80) {
-            at = after_multibyte(at, end);
-            if (!at)
-                return 0;
-        }
+/* Whether the text is UTF-8, byte by byte without a branch: how long characters are is hard to foresee. */
+COLD int is_utf8(position at, position stop, position end) {
+    uint64_t now = CHARACTER;
+    for (; at < stop; at += 8) {
+        uint64_t word = word_up_to(at, stop, end);
+        for (int byte = 0; byte < 64; byte += 8)
+            now = utf8_steps[word >> byte & 0xFF] >> (now & 63);
     }
+    return (now & 63) == CHARACTER;
 }
 
 static inline int hex_digit(uint8_t byte) {
@@ -139,32 +136,37 @@ static inline position after_escape(position at, position end) {
 
 enum { HAS_ESCAPE = 1, HAS_COMMA = 2 };
 
-/* The closing quote of the string whose first character is at `at`; adds to `traits` what is in it: commas only where
- * they are asked for, because looking for them takes a fifth of the time. */
-static inline position closing_quote(position at, position end, int with_commas, unsigned *traits) {
-    for (;;) {
+/* The high bit of each quote, backslash and control character. Bytes above the lowest such may be marked too, wrongly;
+ * none below it is. */
+static inline uint64_t stops_in(uint64_t word) {
+    /* With quotes and spaces in each other's place, quotes and control characters are what is below 0x21. */
+    uint64_t quotes_and_controls = (word ^ EACH_BYTE('"' ^ ' ')) - EACH_BYTE(' ' + 1);
+    uint64_t backslashes = (word ^ EACH_BYTE('\\')) - EACH_BYTE(1);
+    return (quotes_and_controls | backslashes) & ~word & HIGH_BITS;
+}
+
+/* The bits below the lowest mark; all where there is none. */
+static inline uint64_t below(uint64_t marks) {
+    return (marks & -marks) - 1;
+}
+
+/* The closing quote, from an escape on, or from one of the input's last bytes. */
+COLD position closing_quote_from(position at, position end, unsigned *traits) {
+    while (at && at < end) {
         if (end - at >= 8) {
-            uint64_t word = word_at(at);
-            uint64_t commas = with_commas ? zero_bytes(word ^ EACH_BYTE(',')) : 0;
-            uint64_t stops = zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\')) | control_bytes(word);
+            uint64_t word = word_at(at), stops = stops_in(word);
+            *traits |= zero_bytes(word ^ EACH_BYTE(',')) & below(stops) ? HAS_COMMA : 0;
             if (!stops) {
-                *traits |= commas ? HAS_COMMA : 0;
                 at += 8;
                 continue;
             }
-            /* Of the marks only those below the first stop count. */
-            *traits |= commas & ((stops & -stops) - 1) ? HAS_COMMA : 0;
             at += first_marked(stops);
-        } else if (at == end) {
-            return NULL;
         }
         if (*at == '"')
             return at;
         if (*at == '\\') {
             *traits |= HAS_ESCAPE;
             at = after_escape(at, end);
-            if (!at)
-                return NULL;
         } else if (*at < 0x20) {
             return NULL;
         } else {
@@ -172,36 +174,74 @@ static inline position closing_quote(position at, position end, int with_commas,
             at++;
         }
     }
+    return NULL;
+}
+
+/* The closing quote of the string whose first character is at `at`; NULL also where the string is not UTF-8. Adds to
+ * `traits` what is in it: commas only where they are asked for. */
+HOT position closing_quote(position at, position end, int with_commas, unsigned *traits) {
+    position start = at;
+    uint64_t high = 0, commas = 0;
+    while (end - at >= 8) {
+        uint64_t word = word_at(at), stops = stops_in(word);
+        uint64_t found = with_commas ? zero_bytes(word ^ EACH_BYTE(',')) : 0;
+        if (stops) {
+            high |= word & below(stops);
+            commas |= found & below(stops);
+            at += first_marked(stops);
+            break;
+        }
+        high |= word;
+        commas |= found;
+        at += 8;
+    }
+    *traits |= commas ? HAS_COMMA : 0;
+    if (at == end || *at != '"') {
+        at = closing_quote_from(at, end, traits);
+        high = HIGH_BITS;
+    }
+    return at && high & HIGH_BITS && !is_utf8(start, at, end) ? NULL : at;
+}
+
+/* The high bit of each byte that is no digit. Bytes above the lowest such may be marked too, wrongly. */
+static inline uint64_t no_digits_in(uint64_t word) {
+    uint64_t values = word ^ EACH_BYTE('0');
+    return ((values + EACH_BYTE(0x80 - 10)) | values) & HIGH_BITS;
 }
 
 static inline position after_digits(position at, position end) {
+    for (; end - at >= 8; at += 8) {
+        uint64_t marks = no_digits_in(word_at(at));
+        if (marks)
+            return at + first_marked(marks);
+    }
     while (at < end && *at >= '0' && *at <= '9')
         at++;
     return at;
 }
 
-/* Behind a numeral as JSON has them, such as -12.5e+3; it may be followed by anything. */
+/* Behind an exponent's sign and digits; NULL where it has none of these. */
+COLD position after_exponent(position at, position end) {
+    if (at < end && (*at == '+' || *at == '-'))
+        at++;
+    position digits = at;
+    at = after_digits(at, end);
+    return at == digits ? NULL : at;
+}
+
+/* Behind a numeral as JSON has them, such as -12.5e+3; what follows it is no digit. */
 static inline position after_numeral(position at, position end) {
-    position digits;
     if (at < end && *at == '-')
         at++;
-    if (at < end && *at == '0')
-        at++;
-    else if (digits = at, (at = after_digits(at, end)) == digits)
+    position digits = at;
+    at = after_digits(at, end);
+    if (at == digits || (*digits == '0' && at - digits > 1))
         return NULL;
     if (at < end && *at == '.') {
         digits = at + 1;
         if ((at = after_digits(digits, end)) == digits)
             return NULL;
     }
-    if (at < end && (*at == 'e' || *at == 'E')) {
-        at++;
-        if (at < end && (*at == '+' || *at == '-'))
-            at++;
-        digits = at;
-        if ((at = after_digits(digits, end)) == digits)
-            return NULL;
-    }
-    return at;
+    return at < end && (*at == 'e' || *at == 'E') ? after_exponent(at + 1, end) : at;
 }
 #endif

@@ -41,9 +41,7 @@ static void finish(call *c, int status) {
 }
 
 static int transcribed(call *c, int (*whole)(call *)) {
-    if (!is_utf8(c->work.begin, c->work.end) || !prepare(c))
-        return UNEXPECTED;
-    return whole(c);
+    return prepare(c) ? whole(c) : UNEXPECTED;
 }
 
 /* The records of a Query's or Scan's answer whose time is in [low, high). */

@@ -104,20 +104,21 @@ static inline int put_piece(work *w, json *to, const piece *text, int quoted) {
     return to->out != NULL;
 }
 
-/* A set of S, N or B, behind whose bracket `at` stands. */
-static position json_set(work *w, position at, unsigned kind, json *to) {
+/* Behind the member of a set of S, N or B, at whose quote `at` stands. */
+static inline position read_member(work *w, position at, unsigned kind, piece *text) {
+    if (at >= w->end || *at != '"')
+        return NULL;
+    at = read_scalar(kind, at + 1, w->end, text);
+    return at && at < w->end ? at : NULL;
+}
+
+/* The same as json_set, of one or more members in any order. */
+COLD position json_set_in_disorder(work *w, position at, unsigned kind, json *to) {
     size_t base = w->member_count;
-    *to->out++ = '[';
-    if (at < w->end && *at == ']') {
-        *to->out++ = ']';
-        return at + 1;
-    }
     for (;; at++) {
         piece text;
-        if (at >= w->end || *at != '"')
-            return NULL;
-        at = read_scalar(kind, at + 1, w->end, &text);
-        if (!at || at >= w->end || !push_member(w, text, NULL))
+        at = read_member(w, at, kind, &text);
+        if (!at || !push_member(w, text, NULL))
             return NULL;
         if (*at != ',')
             break;
@@ -126,14 +127,43 @@ static position json_set(work *w, position at, unsigned kind, json *to) {
     if (*at != ']' || !sort_set(kind, w->members + base, count))
         return NULL;
     for (size_t number = 0; number < count; number++) {
-        if (number)
-            *to->out++ = ',';
+        *to->out++ = number ? ',' : '[';
         if (!put_piece(w, to, &w->members[base + number].text, kind != KIND_N))
             return NULL;
     }
     *to->out++ = ']';
     w->member_count = base;
     return at + 1;
+}
+
+/* A set of S, N or B, behind whose bracket `at` stands; its members are written as they come, while they are in order. */
+static position json_set(work *w, position at, unsigned kind, json *to) {
+    position start = at;
+    uint8_t *out = to->out;
+    piece text, before;
+    *to->out++ = '[';
+    if (at < w->end && *at == ']') {
+        *to->out++ = ']';
+        return at + 1;
+    }
+    for (;; at++, before = text) {
+        int is_first = at == start;
+        at = read_member(w, at, kind, &text);
+        if (!at)
+            return NULL;
+        if ((kind == KIND_N && after_digits(text.start, w->end) != text.stop) ||
+            (!is_first && !is_behind(kind, &text, &before))) {
+            to->out = out;
+            return json_set_in_disorder(w, start, kind, to);
+        }
+        if (!put_piece(w, to, &text, kind != KIND_N))
+            return NULL;
+        *to->out++ = ',';
+        if (*at != ',')
+            break;
+    }
+    to->out[-1] = ']';
+    return *at == ']' ? at + 1 : NULL;
 }
 
 static position json_value(work *w, position at, unsigned depth, json *to);

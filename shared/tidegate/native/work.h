@@ -42,10 +42,10 @@ enum { SHOWN = 1, OTHER = 2 };
 typedef struct {
     position name;
     size_t size;
-    uint64_t head, head_mask; /* the name's first eight bytes */
-    uint64_t tail;            /* the last eight of a longer one */
-    uint64_t item;            /* the number of the last item that has it */
-    uint32_t next;            /* what followed it there */
+    size_t whole; /* the size of the name as it stands before its value: in quotes, and with a colon behind it */
+    uint64_t head, tail, mask; /* the first and the last eight bytes of that; both are all of it where it is shorter */
+    uint64_t item; /* the number of the last item that has it */
+    uint32_t next; /* what followed it there */
     unsigned roles;
     unsigned kinds; /* bits of those that occurred in records that were kept */
     int seen;       /* in a record that was kept */
@@ -75,10 +75,6 @@ typedef struct {
 
 #define NOWHERE UINT32_MAX
 #define LONGEST_PROBE 64
-
-static inline uint64_t low_bytes(size_t count) {
-    return count >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * count) - 1;
-}
 
 static uint64_t first_bytes(position name, size_t size) {
     uint64_t head = 0;
@@ -136,6 +132,20 @@ static int more_attributes(work *w) {
     return 1;
 }
 
+/* Byte number `at` of "name": as it stands before a value. */
+static uint8_t byte_of_whole(const attribute *one, size_t at) {
+    if (at && at <= one->size)
+        return one->name[at - 1];
+    return at == one->size + 2 ? ':' : '"';
+}
+
+static uint64_t eight_of_whole(const attribute *one, size_t at) {
+    uint64_t word = 0;
+    for (size_t byte = 0; byte < 8 && at + byte < one->whole; byte++)
+        word |= (uint64_t)byte_of_whole(one, at + byte) << 8 * byte;
+    return word;
+}
+
 /* The number of a new attribute; NOWHERE as more_attributes has it. */
 static uint32_t add_attribute(work *w, position name, size_t size, unsigned roles) {
     if (w->attribute_count == w->attribute_room && !more_attributes(w))
@@ -145,9 +155,10 @@ static uint32_t add_attribute(work *w, position name, size_t size, unsigned role
     memset(one, 0, sizeof *one);
     one->name = name;
     one->size = size;
-    one->head = first_bytes(name, size);
-    one->head_mask = low_bytes(size);
-    one->tail = size > 8 ? word_at(name + size - 8) : 0;
+    one->whole = size + 3;
+    one->mask = one->whole < 8 ? (UINT64_C(1) << 8 * one->whole) - 1 : UINT64_MAX;
+    one->head = eight_of_whole(one, 0);
+    one->tail = eight_of_whole(one, one->whole < 8 ? 0 : one->whole - 8);
     one->roles = roles;
     one->next = number;
     if (!table_put(w, number))
@@ -160,15 +171,13 @@ static inline int has_name(const attribute *one, position name, size_t size) {
     return one->size == size && !memcmp(one->name, name, size);
 }
 
-/* Whether the attribute's name and a closing quote stand at `at`. */
-static inline int stands_at(const attribute *one, position at, position end) {
-    if (end - at < 8 || (size_t)(end - at) <= one->size)
+/* Whether the attribute's name stands at `at`, in quotes and with a colon; eight bytes have to be left behind it. */
+HOT int stands_at(const attribute *one, position at, position end) {
+    size_t whole = one->whole;
+    if ((size_t)(end - at) < whole + 8)
         return 0;
-    if ((word_at(at) & one->head_mask) != one->head || at[one->size] != '"')
-        return 0;
-    if (one->size <= 8)
-        return 1;
-    return word_at(at + one->size - 8) == one->tail && (one->size <= 16 || !memcmp(at, one->name, one->size));
+    uint64_t differences = (word_at(at) ^ one->head) | (word_at(at + (whole < 8 ? 0 : whole - 8)) ^ one->tail);
+    return !(differences & one->mask) && (whole <= 16 || !memcmp(at + 8, one->name + 7, whole - 16));
 }
 
 /* The attribute of this name, added where it is new; NOWHERE as more_attributes has it. */

@@ -71,9 +71,9 @@ def test_the_sanitizers_see_a_single_byte_beyond(tmp_path: Path) -> None:
     for source in SOURCES.glob("*.[ch]"):
         (tmp_path / source.name).write_text(source.read_text())
     scan = tmp_path / "scan.h"
-    scan.write_text(scan.read_text().replace("while (at < end && *at < 0x80)", "while (at <= end && *at < 0x80)"))
+    scan.write_text(scan.read_text().replace("while (at && at < end)", "while (at && at <= end)"))
     library = tmp_path / "libtranscode.so"
     subprocess.run(["gcc", *FLAGS.split(), "-o", library, tmp_path / "transcode.c"], check=True)  # noqa: S603, S607
-    run = under_sanitizers(library, "--pages", 20)
+    run = under_sanitizers(library, "--pages", 100)
     assert run.returncode != 0
     assert "heap-buffer-overflow" in run.stderr
