@@ -156,6 +156,16 @@ def cell_text(value: AttributeValue) -> str | None:
     return base64_text(value["B"]) if "B" in value else None
 
 
+def cell_texts(values: Sequence[AttributeValue]) -> list[str | None]:
+    """Each value as `cell_text` gives it; much faster where all are strings, or all are numerals already."""
+    kinds = _NOTHING.union(*values)
+    contents = _contents(values, kinds)
+    if contents is None or set(map(type, contents)) != {str}:
+        return list(map(cell_text, values))
+    as_they_are = kinds == {"S"} or (kinds == {"N"} and _are_numerals(contents))
+    return contents if as_they_are else list(map(cell_text, values))
+
+
 def json_text(value: AttributeValue) -> str:
     """One value in wire form as compact JSON text. Raises one of MALFORMED where it is not in that form."""
     (text,) = _texts([value], 0)
