@@ -166,7 +166,8 @@ class TableWriter:
         """Lets records wait for the part's columns, and writes them once these are known; returns where to go on."""
         waiting = part.waiting
         stop = min(len(records), start + _BATCH, start + waiting.most_records - waiting.records)
-        ahead = self._ahead(part, records[start:stop])
+        all_of_them = (start, stop) == (0, len(records))
+        ahead = self._ahead(part, records if all_of_them else records[start:stop])
         if ahead is not None:
             waiting.add_ahead(ahead)
         else:
