@@ -8,7 +8,7 @@ the source has left these with them (rereadable.py), otherwise of a list in JSON
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tidegate.formats import Column
@@ -22,15 +22,13 @@ from tidegate.rereadable import Rereadable
 class Ahead:
     """Records, and the rows that they make in a part of the columns `names`; `columns` tell the kinds of their values.
 
-    `attributes` are all that they have; `has_new` says whether one of these is in no record before them. As lines the
-    records have `most_bytes` or fewer.
+    `new` are their attributes that no record before them has. As lines the records have `most_bytes` or fewer.
     """
 
     names: tuple[str, ...]
     rows: Sequence[bytes]
     columns: Sequence[Column]
-    attributes: frozenset[str]
-    has_new: bool
+    new: frozenset[str]
     most_bytes: int
     _text: bytes = field(repr=False)
     _read: Callable[[bytes], list[Record]] | None
@@ -41,21 +39,19 @@ class Ahead:
         records: Sequence[Record],
         rows: Sequence[bytes],
         columns: Sequence[Column],
-        attributes: frozenset[str],
-        seen: Collection[str],
+        new: frozenset[str],
     ) -> Ahead:
-        """These records, one at least, with all attributes that they have.
+        """These records, one at least, with columns for all attributes that they have.
 
         Raises TypeError or ValueError where one cannot be packed.
         """
         names = tuple(column.name for column in columns)
         kinds = [Column(column.name, (), column.kinds) for column in columns]
-        has_new = not attributes.issubset(seen)
         if isinstance(records, Rereadable):
             most = most_bytes_packed(records)
-            return cls(names, rows, kinds, attributes, has_new, most, records.text, records.read)
+            return cls(names, rows, kinds, new, most, records.text, records.read)
         lines = packed_together(records)
-        return cls(names, rows, kinds, attributes, has_new, len(lines) - 1, lines, None)
+        return cls(names, rows, kinds, new, len(lines) - 1, lines, None)
 
     @property
     def size(self) -> int:
@@ -132,7 +128,7 @@ class Waiting(LineSpool):
         self._ahead.append(ahead)
         self._ahead_size += ahead.size
         self._ahead_most += ahead.most_bytes
-        self._seen_ahead |= ahead.attributes
+        self._seen_ahead |= ahead.new
         self.records += len(ahead.rows)
 
     def fold(self, *, as_needed: bool = False) -> None:
@@ -141,7 +137,7 @@ class Waiting(LineSpool):
         That is as far as attributes were new: if the limit lies behind these, it does not matter where.
         """
         stop = len(self._ahead)
-        while as_needed and stop and not self._ahead[stop - 1].has_new:
+        while as_needed and stop and not self._ahead[stop - 1].new:
             stop -= 1
         folded, self._ahead = self._ahead[:stop], self._ahead[stop:]
         self._ahead_size -= sum(ahead.size for ahead in folded)

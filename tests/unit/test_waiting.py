@@ -31,7 +31,7 @@ def waiting(most_records: int = 100, most_bytes: int = 1 << 20) -> Waiting:
 def ahead(batch: Sequence[Record], seen: set[str]) -> Ahead:
     attributes = frozenset(name for one in batch for name in one.values)
     columns = named(sorted(attributes | seen), [one.values for one in batch])
-    return Ahead.of(batch, JSONLinesFormat().records(columns), columns, attributes, seen)
+    return Ahead.of(batch, JSONLinesFormat().records(columns), columns, attributes - seen)
 
 
 def rereadable(records: Sequence[Record], *, spaced: bool = False, escaped: bool = False) -> Rereadable:
@@ -137,4 +137,4 @@ def test_a_state_has_all_that_waits_as_lines_in_order(*, aside: bool) -> None:
 
 def test_values_that_no_line_can_hold_are_not_taken_with_rows() -> None:
     with pytest.raises(TypeError, match="object"):
-        Ahead.of([Record(("r",), None, {"a": {"NULL": object()}})], [b""], [], frozenset("a"), ())
+        Ahead.of([Record(("r",), None, {"a": {"NULL": object()}})], [b""], [], frozenset("a"))

@@ -40,8 +40,8 @@ In the text of a string there would be a backslash before the quote, unless the 
 """
 _LAST_BORDER: Final = b"}}]"
 """The end of the last item, unless the key behind the items says such a thing."""
-_PIECE: Final = 64 << 10
-"""Bytes of a piece: some 80 records of 800 bytes, 600 KB as objects."""
+_PIECE: Final = 96 << 10
+"""Bytes of a piece: some 120 records of 800 bytes, 900 KB as objects."""
 _TRIES: Final = 4
 """So many places that may be a border are tried for one piece."""
 _FIRST_ITEM: Final = 16 << 10
