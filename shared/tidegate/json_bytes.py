@@ -33,7 +33,7 @@ def write_json(value: object, default: Default = None) -> bytes:
 
     Raises TypeError for what neither JSON nor `default` has, ValueError for text that is no Unicode.
     """
-    quick = _quick_writer()
+    quick = quick_writer()
     if quick is not None:
         try:
             return quick(value, default)
@@ -53,7 +53,8 @@ def quick_reader() -> Callable[[bytes], Any] | None:
 
 
 @cache
-def _quick_writer() -> Callable[[Any, Default], bytes] | None:
+def quick_writer() -> Callable[[Any, Default], bytes] | None:
+    """The writer of orjson, which raises TypeError for what it does not write; None where it is not installed."""
     try:
         from orjson import dumps  # noqa: PLC0415  # as above
     except ImportError:

@@ -15,6 +15,7 @@ from tidegate.formats.wire import (
 )
 from tidegate.json_bytes import write_json
 from tidegate.model import AttributeValue, Record
+from tidegate.rereadable import Rereadable
 from tidegate.wire_json import decoded
 
 
@@ -46,6 +47,19 @@ def packed_together(records: Sequence[Record]) -> bytes:
     Raises TypeError or ValueError where one cannot be packed.
     """
     return write_json([(record.key, record.values) for record in records], _as_json)
+
+
+def most_bytes_packed(records: Rereadable) -> int:
+    """As lines these records have so many bytes or fewer. Raises TypeError where a key cannot be packed."""
+    # A line has key, values, two brackets, a comma and LF; in the text there is a comma between two records.
+    return len(records.text) + len(write_json([record.key for record in records])) + 2 * len(records)
+
+
+def most_bytes_saved(text: bytes) -> int:
+    """By how many bytes that is too many, at most, where records stand in this text."""
+    # White space is left out, if it is not within a string; six bytes of an escape are one byte or more.
+    spaces = len(text) - len(text.translate(None, b" \t\n\r"))
+    return spaces + 5 * text.count(b"\\") + 1
 
 
 def unpacked_together(data: bytes) -> list[Record]:

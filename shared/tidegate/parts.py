@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 
 from tidegate.columnar import ColumnarStream
-from tidegate.columns import contents, named, printable, selected
+from tidegate.columns import contents, have_all, named, printable, selected
 from tidegate.errors import FatalError
 from tidegate.facts import of_table
 from tidegate.failed import FailedRecords
@@ -166,7 +166,8 @@ class TableWriter:
         """Lets records wait for the part's columns, and writes them once these are known; returns where to go on."""
         waiting = part.waiting
         stop = min(len(records), start + _BATCH, start + waiting.most_records - waiting.records)
-        ahead = self._ahead(part, records[start:stop])
+        all_of_them = (start, stop) == (0, len(records))
+        ahead = self._ahead(part, records if all_of_them else records[start:stop])
         if ahead is not None:
             waiting.add_ahead(ahead)
         else:
@@ -180,12 +181,14 @@ class TableWriter:
         plan = self._plan
         if plan.definition.columns or plan.schema or self._discovery != (DISCOVERY_RECORDS, DISCOVERY_BYTES):
             return None
-        seen = part.waiting.seen
+        seen, new = part.waiting.seen, frozenset[str]()
         try:
-            attributes = _attributes(batch)
-            "".join(attributes).encode()  # a name that is no text
-            columns = self._columns(plan.order.of(seen | attributes), batch)
-            return Ahead.of(batch, part.format.records(columns), columns, attributes, seen)
+            columns = self._columns(plan.order.of(seen), batch)
+            if not self._have_all(columns, batch):
+                new = _attributes(batch) - seen
+                "".join(new).encode()  # a name that is no text
+                columns = self._columns(plan.order.of(seen | new), batch)
+            return Ahead.of(batch, part.format.records(columns), columns, new)
         except MALFORMED:
             return None
 
@@ -292,10 +295,13 @@ class TableWriter:
         size = min(_BATCH, self._plan.max_records - part.records, self._likely_to_fit(part))
         batch = records[start : start + size]
         self._plan.order.check(batch)
-        if self._plan.order.is_open and not _attributes(batch) <= part.known:
+        columns = self._good_columns(names, batch)
+        has_all = columns is not None and self._have_all(columns, batch)
+        if self._plan.order.is_open and not has_all and not _attributes(batch) <= part.known:
             fits = (index for index, record in enumerate(batch) if not record.values.keys() <= part.known)
             batch = batch[: next(fits, len(batch))]
-        columns, rows, bad = self._rows(part, names, batch)
+            columns = self._good_columns(names, batch)
+        written, rows, bad = self._rows(part, names, batch, columns)
         fit = self._that_fit(part, rows)
         taken = len(batch) if fit == len(rows) else _place(fit, bad)
         for index, error in bad.items():
@@ -304,7 +310,7 @@ class TableWriter:
         if not taken:
             self._end_or_drop(part)
         elif fit:
-            self._write_rows(part, columns, rows[:fit])
+            self._write_rows(part, written, rows[:fit])
         return start + taken
 
     def _write_rows(self, part: OpenPart, columns: Sequence[Column], rows: Sequence[bytes]) -> None:
@@ -319,20 +325,32 @@ class TableWriter:
         values = [record.values for record in batch]
         return [*selected(self._chosen, values), *named(names[len(self._chosen) :], values)]
 
+    def _good_columns(self, names: tuple[str, ...], batch: Sequence[Record]) -> list[Column] | None:
+        """The columns of these records; None where a value is nothing like one."""
+        try:
+            return self._columns(names, batch)
+        except UnwritableValueError:
+            return None
+
+    def _have_all(self, columns: Sequence[Column], batch: Sequence[Record]) -> bool:
+        """Whether the columns surely have all that is in these records."""
+        return not self._chosen and have_all(columns, [record.values for record in batch])
+
     def _rows(
-        self, part: OpenPart, names: tuple[str, ...], batch: Sequence[Record]
+        self, part: OpenPart, names: tuple[str, ...], batch: Sequence[Record], columns: Sequence[Column] | None
     ) -> tuple[Sequence[Column], list[bytes], dict[int, UnwritableValueError]]:
         """The rows of those that the format can hold, with their columns, and the others by their place in the batch.
 
-        Where one cannot be held each is tried alone, which gives the same bytes.
+        Where one cannot be held, or there are no `columns` of all, each is tried alone, which gives the same bytes.
         """
         if not batch:
             return (), [], {}
-        try:
-            columns = self._columns(names, batch)
-            return columns, part.format.records(columns), {}
-        except UnwritableValueError:
-            good, rows, bad = [], [], {}
+        if columns is not None:
+            try:
+                return columns, part.format.records(columns), {}
+            except UnwritableValueError:
+                pass
+        good, rows, bad = [], [], {}
         for index, record in enumerate(batch):
             try:
                 rows += part.format.records(self._columns(names, [record]))

@@ -2,33 +2,36 @@
 
 They wait as lines (packing.py), as a state carries them. To read lines back costs more than to write the records, so
 where all columns are copies they wait together with the rows that they make if no other column comes, as is the rule.
-Only where one comes, or somebody wants a state, do they become records or lines.
+Only where one comes, or somebody wants a state, do they become records or lines: of the bytes in which they came, where
+the source has left these with them (rereadable.py), otherwise of a list in JSON.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tidegate.formats import Column
 from tidegate.model import JSON, Record
-from tidegate.packing import packed, packed_together, unpacked_together
+from tidegate.packing import most_bytes_packed, most_bytes_saved, packed, packed_together, unpacked_together
 from tidegate.pieces import LineSpool, Pieces
+from tidegate.rereadable import Rereadable
 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
     """Records, and the rows that they make in a part of the columns `names`; `columns` tell the kinds of their values.
 
-    `attributes` are all that they have; `has_new` says whether one of these is in no record before them.
+    `new` are their attributes that no record before them has. As lines the records have `most_bytes` or fewer.
     """
 
     names: tuple[str, ...]
     rows: Sequence[bytes]
     columns: Sequence[Column]
-    attributes: frozenset[str]
-    has_new: bool
-    _packed: bytes = field(repr=False)
+    new: frozenset[str]
+    most_bytes: int
+    _text: bytes = field(repr=False)
+    _read: Callable[[bytes], list[Record]] | None
 
     @classmethod
     def of(
@@ -36,30 +39,35 @@ class Ahead:
         records: Sequence[Record],
         rows: Sequence[bytes],
         columns: Sequence[Column],
-        attributes: frozenset[str],
-        seen: Collection[str],
+        new: frozenset[str],
     ) -> Ahead:
-        """These records, one at least, with all attributes that they have.
+        """These records, one at least, with columns for all attributes that they have.
 
         Raises TypeError or ValueError where one cannot be packed.
         """
         names = tuple(column.name for column in columns)
         kinds = [Column(column.name, (), column.kinds) for column in columns]
-        return cls(names, rows, kinds, attributes, not attributes.issubset(seen), packed_together(records))
+        if isinstance(records, Rereadable):
+            most = most_bytes_packed(records)
+            return cls(names, rows, kinds, new, most, records.text, records.read)
+        lines = packed_together(records)
+        return cls(names, rows, kinds, new, len(lines) - 1, lines, None)
 
     @property
     def size(self) -> int:
         """Bytes in memory."""
-        return len(self._packed) + sum(map(len, self.rows))
+        return len(self._text) + sum(map(len, self.rows))
 
     @property
-    def lines_size(self) -> int:
-        """Bytes of these records as lines."""
-        return len(self._packed) - 1
+    def least_bytes(self) -> int:
+        """As many bytes as that the records surely have as lines."""
+        if self._read is None:
+            return self.most_bytes
+        return self.most_bytes - most_bytes_saved(self._text)
 
     def records(self) -> list[Record]:
-        """The records, without their times."""
-        return unpacked_together(self._packed)
+        """The records; their times may be missing."""
+        return unpacked_together(self._text) if self._read is None else self._read(self._text)
 
 
 class Waiting(LineSpool):
@@ -77,7 +85,8 @@ class Waiting(LineSpool):
         self._seen: set[str] = set()
         self._lines = 0
         self._ahead: list[Ahead] = []
-        self._ahead_size = self._ahead_lines = 0
+        self._ahead_size = self._ahead_most = 0
+        self._ahead_least: list[int] = []
         self._seen_ahead: set[str] = set()
         self._limit_reached = False
 
@@ -96,7 +105,8 @@ class Waiting(LineSpool):
         """Whether the limit is surely reached; some records behind it may wait as well."""
         if self._limit_reached or self.records >= self.most_records:
             return True
-        return self.size - self._ahead_size + self._ahead_lines >= self.most_bytes
+        missing = self.most_bytes - (self.size - self._ahead_size)
+        return self._ahead_most >= missing and self._surely_ahead() >= missing
 
     def add(self, record: Record) -> None:
         """One more. Raises UnwritableValueError where it cannot be packed."""
@@ -117,8 +127,8 @@ class Waiting(LineSpool):
         """Those with their rows."""
         self._ahead.append(ahead)
         self._ahead_size += ahead.size
-        self._ahead_lines += ahead.lines_size
-        self._seen_ahead |= ahead.attributes
+        self._ahead_most += ahead.most_bytes
+        self._seen_ahead |= ahead.new
         self.records += len(ahead.rows)
 
     def fold(self, *, as_needed: bool = False) -> None:
@@ -127,11 +137,12 @@ class Waiting(LineSpool):
         That is as far as attributes were new: if the limit lies behind these, it does not matter where.
         """
         stop = len(self._ahead)
-        while as_needed and stop and not self._ahead[stop - 1].has_new:
+        while as_needed and stop and not self._ahead[stop - 1].new:
             stop -= 1
         folded, self._ahead = self._ahead[:stop], self._ahead[stop:]
         self._ahead_size -= sum(ahead.size for ahead in folded)
-        self._ahead_lines -= sum(ahead.lines_size for ahead in folded)
+        self._ahead_most -= sum(ahead.most_bytes for ahead in folded)
+        self._ahead_least = self._ahead_least[stop:]
         for ahead in folded:
             for record in ahead.records():
                 self._add_line(packed(record), record)
@@ -139,7 +150,8 @@ class Waiting(LineSpool):
     def take_ahead(self) -> list[Ahead]:
         """What waits with rows, to be written behind the lines; none is left, and the count starts anew."""
         taken, self._ahead = self._ahead, []
-        self._ahead_size = self._ahead_lines = self.records = 0
+        self._ahead_size = self._ahead_most = self.records = 0
+        self._ahead_least = []
         return taken
 
     def put_aside(self, pieces: Pieces) -> None:
@@ -156,6 +168,11 @@ class Waiting(LineSpool):
         """So many records wait here as lines, with these attributes: they were restored."""
         self.records = self._lines = records
         self._seen = set(seen)
+
+    def _surely_ahead(self) -> int:
+        """So many bytes, or more, has what waits with rows as lines."""
+        self._ahead_least += [ahead.least_bytes for ahead in self._ahead[len(self._ahead_least) :]]
+        return sum(self._ahead_least)
 
     def _add_line(self, line: bytes, record: Record) -> None:
         self.append(line)

@@ -1,11 +1,13 @@
 """Columns: where their values come from, in which order they stand, and what the manifest says of them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tidegate.columns import ColumnOrder, selected, type_of, value_at
+from tidegate.columns import ColumnOrder, have_all, named, selected, type_of, value_at
 from tidegate.formats import UnwritableValueError
 from tidegate.model import AttributeValue, ColumnSpec, DateSpec
-from unit.part_samples import definition
+from unit.part_samples import definition, wire_records
 
 
 @pytest.mark.parametrize(
@@ -140,3 +142,12 @@ def test_the_sources_own_columns_come_first_and_others_behind_them_by_name() -> 
 def test_a_source_without_a_time_has_no_column_for_one() -> None:
     order = ColumnOrder(definition(source={"type": "mocked"}), ())
     assert order.of({"b", "a"}) == ("a", "b")
+
+
+@given(st.lists(wire_records(), min_size=1, max_size=4), st.data())
+def test_columns_have_all_that_is_in_records_exactly_where_no_attribute_is_besides(
+    batch: list[dict[str, AttributeValue]], data: st.DataObject
+) -> None:
+    attributes = sorted({name for values in batch for name in values})
+    names = data.draw(st.lists(st.sampled_from([*attributes, "in no record"]), unique=True))
+    assert have_all(named(names, batch), batch) == (set(attributes) <= set(names))

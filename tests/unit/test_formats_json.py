@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from tidegate.columns import named
 from tidegate.errors import FatalError
-from tidegate.formats import MISSING, Column, UnwritableValueError, format_of, names, register, wire
+from tidegate.formats import MISSING, Column, UnwritableValueError, format_of, names, register
+from tidegate.formats import numerals as numerals_module
 from tidegate.formats.jsonlines import JSONLinesFormat
-from tidegate.formats.wire import json_text, json_texts, numeral, numerals
+from tidegate.formats.numerals import numeral, numerals
+from tidegate.formats.wire import json_text, json_texts
 from tidegate.model import AttributeValue, FormatSpec
 from unit.part_samples import MIX, exactly, meant, wire_records, wire_values
 
@@ -131,7 +133,7 @@ def test_numbers_together_are_numerals_as_each_by_itself_with_orjson_and_without
     expected = outcome(lambda: [numeral(text) for text in texts])
     assert outcome(lambda: numerals(texts)) == expected
     sets = json_texts(Column.of("c", [{"NS": texts}])) if isinstance(expected, list) else []
-    with patch.object(wire, "quick_reader", lambda: None):
+    with patch.object(numerals_module, "quick_reader", lambda: None):
         assert outcome(lambda: numerals(texts)) == expected
         assert not isinstance(expected, list) or json_texts(Column.of("c", [{"NS": texts[::-1]}])) == sets
 

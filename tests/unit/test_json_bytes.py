@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from tidegate import json_bytes
 from tidegate.formats.wire import base64_text
-from tidegate.json_bytes import quick_reader, read_json, write_json
+from tidegate.json_bytes import quick_reader, quick_writer, read_json, write_json
 
 
 @pytest.fixture
 def _without_orjson() -> Iterator[None]:
     with patch.dict(sys.modules, {"orjson": None}):
         quick_reader.cache_clear()
-        json_bytes._quick_writer.cache_clear()
+        quick_writer.cache_clear()
         yield
     quick_reader.cache_clear()
-    json_bytes._quick_writer.cache_clear()
+    quick_writer.cache_clear()
 
 
 def outcome(read: Any, data: bytes) -> tuple[str, Any]:

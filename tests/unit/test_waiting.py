@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -10,10 +12,13 @@ from hypothesis import strategies as st
 
 from tidegate.columns import named
 from tidegate.formats.jsonlines import JSONLinesFormat
+from tidegate.formats.wire import base64_text
 from tidegate.model import Record
 from tidegate.packing import packed
 from tidegate.pieces import Pieces, Tails
+from tidegate.rereadable import Rereadable
 from tidegate.waiting import Ahead, Waiting
+from tidegate.wire_json import decoded
 from unit.part_samples import MemoryStore, plain_record, record, wire_records
 
 
@@ -26,15 +31,44 @@ def waiting(most_records: int = 100, most_bytes: int = 1 << 20) -> Waiting:
 def ahead(batch: Sequence[Record], seen: set[str]) -> Ahead:
     attributes = frozenset(name for one in batch for name in one.values)
     columns = named(sorted(attributes | seen), [one.values for one in batch])
-    return Ahead.of(batch, JSONLinesFormat().records(columns), columns, attributes, seen)
+    return Ahead.of(batch, JSONLinesFormat().records(columns), columns, attributes - seen)
 
 
-@given(st.lists(st.lists(wire_records(), min_size=1, max_size=3), max_size=5), st.integers(1, 9), st.integers(1, 500))
+def rereadable(records: Sequence[Record], *, spaced: bool = False, escaped: bool = False) -> Rereadable:
+    """With their bytes, with all the white space and escapes that JSON may have, or with none."""
+    separators = (" ,\n", " : ") if spaced else (",", ":")
+    values = [record.values for record in records]
+    text = json.dumps(values, ensure_ascii=escaped, separators=separators, default=base64_text).encode()[1:-1]
+    times = [(record.key, record.time_millis) for record in records]
+
+    def read(again: bytes) -> list[Record]:
+        return [Record(*time, values) for time, values in zip(times, decoded(b"[%b]" % again), strict=True)]
+
+    return Rereadable(records, text, read)
+
+
+NOTATIONS: list[Callable[[Sequence[Record]], Sequence[Record]]] = [
+    list,
+    rereadable,
+    partial(rereadable, spaced=True),
+    partial(rereadable, escaped=True),
+]
+
+
+@given(
+    st.lists(st.lists(wire_records(), min_size=1, max_size=3), max_size=5),
+    st.integers(1, 9),
+    st.integers(1, 500),
+    st.sampled_from(NOTATIONS),
+)
 def test_the_columns_are_those_of_the_same_first_records_in_lines_and_with_rows(
-    batches: list[list[dict[str, dict[str, object]]]], most_records: int, most_bytes: int
+    batches: list[list[dict[str, dict[str, object]]]],
+    most_records: int,
+    most_bytes: int,
+    notation: Callable[[Sequence[Record]], Sequence[Record]],
 ) -> None:
     one, other = waiting(most_records, most_bytes), waiting(most_records, most_bytes)
-    for batch in ([record({**values, "id": {"S": "r"}}) for values in each] for each in batches):
+    for batch in (notation([record({**values, "id": {"S": "r"}}) for values in each]) for each in batches):
         if not one.is_full:
             for each in batch:
                 one.add(each)
@@ -44,6 +78,31 @@ def test_the_columns_are_those_of_the_same_first_records_in_lines_and_with_rows(
     assert other.seen == one.seen
     other.fold()
     assert (other.seen, other.is_full) == (one.seen, one.is_full)
+
+
+@given(st.lists(wire_records(), min_size=1, max_size=3), st.booleans(), st.booleans())
+def test_how_long_lines_will_be_is_known_from_both_sides(
+    items: list[dict[str, dict[str, object]]], spaced: bool, escaped: bool
+) -> None:
+    records = [record({**values, "id": {"S": 'r"\u00e9'}}) for values in items]
+    length = sum(map(len, map(packed, records)))
+    found = ahead(rereadable(records, spaced=spaced, escaped=escaped), set())
+    assert found.least_bytes <= length <= found.most_bytes
+    assert found.records() == records
+
+
+def test_records_wait_with_rows_until_the_lines_would_surely_be_too_long() -> None:
+    records = [[plain_record(number)] for number in range(9)]
+    length = len(packed(records[0][0]))
+    for spaced in (False, True):
+        made = waiting(most_bytes=3 * length)
+        full = []
+        for batch in records:
+            made.add_ahead(ahead(rereadable(batch, spaced=spaced), made.seen))
+            full.append(made.is_full)
+        assert full.index(True) in range(2, 5)
+        made.fold()
+        assert made.is_full
 
 
 def test_only_records_up_to_the_last_new_attribute_become_lines_and_the_others_keep_their_rows() -> None:
@@ -78,4 +137,4 @@ def test_a_state_has_all_that_waits_as_lines_in_order(*, aside: bool) -> None:
 
 def test_values_that_no_line_can_hold_are_not_taken_with_rows() -> None:
     with pytest.raises(TypeError, match="object"):
-        Ahead.of([Record(("r",), None, {"a": {"NULL": object()}})], [b""], [], frozenset("a"), ())
+        Ahead.of([Record(("r",), None, {"a": {"NULL": object()}})], [b""], [], frozenset("a"))

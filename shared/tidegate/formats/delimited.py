@@ -1,4 +1,8 @@
-"""CSV as RFC 4180 has it (CRLF, a header, quotes only where they are needed, UTF-8), TSV, and their dialects."""
+"""CSV as RFC 4180 has it (CRLF, a header, quotes only where they are needed, UTF-8), TSV, and their dialects.
+
+Cells are kept as their UTF-8, spelled with a character for each byte (`_spelled`): otherwise one text that is not ASCII
+would make its whole row wider, and encoding that takes longer than all else that is done for it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from tidegate.formats.wire import (
     by_kind,
     first_unwritable,
     json_contents,
+    json_lines,
 )
 from tidegate.model import AttributeValue
 
@@ -24,6 +29,8 @@ GUARDED = tuple("'" + start for start in "=+-@\t\r")
 """How a text begins that has got an apostrophe; one that was written so by its author begins in the same way."""
 _WITH_QUOTES = frozenset({"M", "SS", "BS"})
 """Kinds that have quotes in their JSON text, unless they are empty."""
+_WORDS = frozenset({"N", "BOOL"})
+"""Kinds whose JSON text is ASCII without quotes and, in nearly all dialects, without a delimiter."""
 _QUOTE, _DOUBLED = '"', '""'
 _BOM = "\ufeff"
 
@@ -43,24 +50,26 @@ class CSVFormat:
     def __init__(self, *, formula_guard: bool = True, dialect: Dialect = RFC_4180) -> None:
         self._guard = formula_guard
         self._dialect = dialect
-        self._between, self._end = dialect.delimiter, dialect.line_end
+        self._between, self._end = _spelled(dialect.delimiter), dialect.line_end
         self._special = re.compile(f'["\r\n{re.escape(dialect.delimiter)}]')
-        self._marks = frozenset({dialect.null_text, dialect.missing_text} - {None})
+        self._null = None if dialect.null_text is None else _spelled(dialect.null_text)
+        self._missing = None if dialect.missing_text is None else _spelled(dialect.missing_text)
+        self._marks = frozenset({self._null, self._missing} - {None})
         self._is_minimal = dialect.quoting == "minimal"
 
     def header(self, names: Sequence[str]) -> bytes:
         """The column names as one row, where the dialect has a header; a byte order mark first, where it has one."""
-        start = _BOM if self._dialect.bom else ""
+        start = _spelled(_BOM) if self._dialect.bom else ""
         if not self._dialect.header:
-            return start.encode()
-        cells = self._texts(list(names))
-        if not self._is_minimal:
-            cells = [_in_quotes(cell) for cell in cells]
+            return _bytes(start)
         try:
-            return (start + self._between.join(cells) + self._end).encode()
+            cells = self._texts(list(names))
         except UnicodeEncodeError:
             column = next(name for name in names if not _is_unicode(name))
             raise UnwritableValueError(0, column, "has a name that is not Unicode text") from None
+        if not self._is_minimal:
+            cells = [_in_quotes(cell) for cell in cells]
+        return _bytes(start + self._between.join(cells) + self._end)
 
     def records(self, columns: Sequence[Column]) -> list[bytes]:
         """One row a record, with its line end."""
@@ -68,8 +77,9 @@ class CSVFormat:
             cells = [self._cells(column) for column in columns]
             if len(cells) == 1:
                 # A row of one empty cell would be an empty line, which readers skip.
-                return [((cell or '""') + self._end).encode() for cell in cells[0]]
-            return [(self._between.join(row) + self._end).encode() for row in zip(*cells, strict=True)]
+                return [_bytes((cell or '""') + self._end) for cell in cells[0]]
+            between, end = self._between, self._end
+            return [(between.join(row) + end).encode("latin-1") for row in zip(*cells, strict=True)]
         except MALFORMED as error:
             raise first_unwritable(columns, self._cells, error) from None
 
@@ -95,12 +105,17 @@ class CSVFormat:
             return self._texts(list(map(base64_text, contents)))
         if kind == "NULL":
             return [""] * len(contents)
-        return self._quoted(json_contents(kind, contents), all_need_it=kind in _WITH_QUOTES and all(contents))
+        if kind in _WORDS:
+            words = json_contents(kind, contents)
+            lines = "\n".join(words)
+            return self._quoted(lines, all_need_it=False) if self._between in lines else words
+        lines = json_lines(kind, contents).decode("latin-1")
+        return self._quoted(lines, all_need_it=kind in _WITH_QUOTES and all(contents))
 
     def _dressed(self, cell: str, value: AttributeValue) -> str:
         """A cell in the quotes that the dialect asks for, or the text that stands for no value."""
         if not value or "NULL" in value:
-            mark = self._dialect.null_text if value else self._dialect.missing_text
+            mark = self._null if value else self._missing
             return mark if mark is not None else cell if self._is_minimal else _in_quotes(cell)
         bare = self._is_minimal or (self._dialect.quoting == "nonnumeric" and "N" in value)
         return cell if bare and cell not in self._marks else _in_quotes(cell)
@@ -108,22 +123,19 @@ class CSVFormat:
     def _texts(self, texts: list[str]) -> list[str]:
         # Most columns need neither quotes nor guard: a few searches over all of them at once say so.
         lines = "\n" + "\n".join(texts)
-        special = self._between in lines or _QUOTE in lines or "\r" in lines
+        special = self._dialect.delimiter in lines or _QUOTE in lines or "\r" in lines
         if not special and lines.count("\n") == len(texts) and not (self._guard and _GUARDED_LINE.search(lines)):
-            return texts
-        return list(map(self._text, texts))
+            return texts if lines.isascii() else _spelled(lines).split("\n")[1:]
+        return [_spelled(self._text(text)) for text in texts]
 
     def _text(self, text: str) -> str:
         if self._guard and text[:1] in _FORMULA_STARTS:
             text = f"'{text}"
         return f'"{text.replace(_QUOTE, _DOUBLED)}"' if self._special.search(text) else text
 
-    def _quoted(self, texts: list[str], *, all_need_it: bool) -> list[str]:
-        """JSON texts as cells. They have no line breaks, so that all of them can be treated as one."""
-        whole = "\n".join(texts)
-        if _QUOTE not in whole and self._between not in whole:
-            return texts
-        doubled = whole.replace(_QUOTE, _DOUBLED)
+    def _quoted(self, lines: str, *, all_need_it: bool) -> list[str]:
+        """Lines of JSON as cells."""
+        doubled = lines.replace(_QUOTE, _DOUBLED)
         if all_need_it:
             return f'"{doubled}"'.replace("\n", '"\n"').split("\n")
         return [f'"{text}"' if _QUOTE in text or self._between in text else text for text in doubled.split("\n")]
@@ -134,6 +146,15 @@ class TSVFormat(CSVFormat):
 
     extension = "tsv"
     media_type = "text/tab-separated-values; charset=utf-8"
+
+
+def _spelled(text: str) -> str:
+    """The UTF-8 of a text, a character for each byte; ASCII as it is. Raises UnicodeEncodeError for what has none."""
+    return text if text.isascii() else text.encode().decode("latin-1")
+
+
+def _bytes(spelled: str) -> bytes:
+    return spelled.encode("latin-1")
 
 
 def _in_quotes(cell: str) -> str:

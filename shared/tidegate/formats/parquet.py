@@ -14,6 +14,7 @@ from functools import cache
 from math import isfinite
 from typing import Any, Final, TypeAlias
 
+from tidegate.formats.numerals import numeral
 from tidegate.formats.wire import (
     MALFORMED,
     NOT_WIRE_FORM,
@@ -21,7 +22,6 @@ from tidegate.formats.wire import (
     UnwritableValueError,
     base64_text,
     json_text,
-    numeral,
 )
 from tidegate.model import AttributeValue
 from tidegate.parquet.columntypes import INT64, ColumnType, column_type

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from tidegate.errors import FatalError
 from tidegate.instants import from_millis, parse_rfc3339, to_millis
+from tidegate.json_bytes import read_json
 from tidegate.model import AttributeValue
 
 _EXACT = Context(prec=400)
@@ -173,10 +174,12 @@ def _whole_numbers(values: Sequence[AttributeValue]) -> list[int] | None:
     """All of them where all are short whole numbers, as nearly always; None otherwise."""
     try:
         texts = list(map(itemgetter("N"), values))
-        is_whole = "".join(texts).isdecimal() and max(map(len, texts)) <= _FEW_DIGITS
-        return list(map(int, texts)) if is_whole else None
+        if not "".join(texts).isdecimal() or max(map(len, texts)) > _FEW_DIGITS:
+            return None
+        whole: list[int] = read_json(f"[{','.join(texts)}]".encode())
     except (KeyError, TypeError, ValueError):
         return None
+    return whole
 
 
 def _floor(number: Decimal) -> int:

@@ -14,7 +14,7 @@ from tidegate.formats.wire import base64_text
 from tidegate.json_bytes import quick_reader
 from tidegate.model import AttributeValue
 from tidegate.sources.dynamodb import answers
-from tidegate.sources.dynamodb.answers import answer_of, ends_of, pieces_of
+from tidegate.sources.dynamodb.answers import Piece, answer_of, ends_of, items_of, pieces_of
 from unit.part_samples import wire_records
 
 BINARY: AttributeValue = {"B": b"\x00\xff"}
@@ -28,7 +28,7 @@ def by_botocore(body: bytes) -> Any:
     return {name: member for name, member in parsed.items() if name != "ResponseMetadata"}
 
 
-def in_pieces(body: bytes, size: int, reader: Any) -> list[tuple[list[dict[str, AttributeValue]], bool]]:
+def in_pieces(body: bytes, size: int, reader: Any) -> list[tuple[Piece, bool]]:
     """The pieces, so many bytes long or a little longer, read by this reader."""
     with patch.object(answers, "_PIECE", size), patch.object(answers, "quick_reader", lambda: reader):
         return list(pieces_of(body))
@@ -85,6 +85,7 @@ def test_items_in_pieces_are_those_of_the_whole_in_any_notation_and_order(
         pieces = in_pieces(body, size, reader)
         assert [item for piece, _ in pieces for item in piece] == items
         assert [more for _, more in pieces] == [True] * (len(pieces) - 1) + [False] * bool(items)
+        assert all(items_of(piece.text) == piece for piece, _ in pieces)
     assert ends_of(body) in (None, (items[0] if items else None, key))
 
 

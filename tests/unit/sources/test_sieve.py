@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from tidegate.definition import from_document
 from tidegate.model import AttributeValue
+from tidegate.rereadable import Rereadable
+from tidegate.sources.dynamodb.answers import Piece
 from tidegate.sources.dynamodb.schema import Plan, Schema
 from tidegate.sources.dynamodb.sieve import Sieve
 from tidegate.sources.times import time_type_of
@@ -57,3 +59,25 @@ def test_ordinary_items_are_made_records_at_once(monkeypatch: pytest.MonkeyPatch
         ((str(at),), at, items[at - 10]) for at in range(10, 20)
     ]
     assert (failed, filtered) == ([], 0)
+
+
+def test_records_of_a_whole_piece_can_be_read_again_from_its_bytes() -> None:
+    text = b'{"id":{"S":"a"},"at":{"N":"10"},"photo":{"B":"AA=="}}, {"id":{"S":"b"},"at":{"N":"11"}} ,'
+    items: list[dict[str, AttributeValue]] = [
+        {"id": {"S": "a"}, "at": {"N": "10"}, "photo": {"B": b"\0"}},
+        {"id": {"S": "b"}, "at": {"N": "11"}},
+    ]
+    found, _, _ = sieve("id").sifted(Piece(items, text), 10, 20)
+    assert isinstance(found, Rereadable)
+    assert found.read(found.text) == found == sieve("id").sifted(items, 10, 20)[0]
+
+
+@pytest.mark.parametrize("made", SIEVES[2:], ids=["projection", "filter"])
+@pytest.mark.parametrize("end", [11, 20])
+def test_records_that_are_less_than_their_piece_cannot(made: Sieve, end: int) -> None:
+    items: list[dict[str, AttributeValue]] = [
+        {"id": {"S": str(at)}, "at": {"N": str(at)}, "kind": {"S": "a"}} for at in (10, 11)
+    ]
+    found, _, _ = made.sifted(Piece(items, b"{}"), 10, end)
+    assert found
+    assert not isinstance(found, Rereadable)

@@ -40,8 +40,8 @@ In the text of a string there would be a backslash before the quote, unless the 
 """
 _LAST_BORDER: Final = b"}}]"
 """The end of the last item, unless the key behind the items says such a thing."""
-_PIECE: Final = 64 << 10
-"""Bytes of a piece: some 80 records of 800 bytes, 600 KB as objects."""
+_PIECE: Final = 96 << 10
+"""Bytes of a piece: some 120 records of 800 bytes, 900 KB as objects."""
 _TRIES: Final = 4
 """So many places that may be a border are tried for one piece."""
 _FIRST_ITEM: Final = 16 << 10
@@ -49,6 +49,20 @@ _FIRST_ITEM: Final = 16 << 10
 _read = json.JSONDecoder().raw_decode
 
 Items: TypeAlias = list[dict[str, AttributeValue]]
+
+
+class Piece(Items):
+    """Some items of an answer, and the bytes that they stand in; behind these may be a comma."""
+
+    def __init__(self, items: Items, text: bytes) -> None:
+        super().__init__(items)
+        self.text = text
+
+
+def items_of(text: bytes) -> Items:
+    """The items that stand in the bytes of a piece."""
+    items: Items = decoded(b"[%b]" % text.rstrip().rstrip(b","))
+    return items
 
 
 def answer_of(body: bytes) -> dict[str, JSON]:
@@ -86,7 +100,7 @@ def ends_of(body: bytes) -> tuple[Mapping[str, AttributeValue], Mapping[str, Att
         return None
 
 
-def pieces_of(body: bytes) -> Iterator[tuple[Items, bool]]:
+def pieces_of(body: bytes) -> Iterator[tuple[Piece, bool]]:
     """The items of an answer, as `answer_of` gives them, some at a time; with the last ones comes False.
 
     Raises ValueError where the body is not JSON, which may be after some of them were given.
@@ -104,10 +118,8 @@ def pieces_of(body: bytes) -> Iterator[tuple[Items, bool]]:
         at += len(text)
         if not more:
             read_json(body[: start.end()] + body[at:])  # whether all around them is JSON
-        if binary is None:
-            yield piece, more
-        else:
-            yield _with_binary(piece, text, binary if by_name else None), more
+        items = piece if binary is None else _with_binary(piece, text, binary if by_name else None)
+        yield Piece(items, text), more
 
 
 def _cut(body: bytes, at: int, quick: Callable[[bytes], Any] | None) -> Iterator[tuple[Items, bytes, bool]]:
@@ -164,8 +176,7 @@ def _with_binary(piece: Items, text: bytes, names: set[str] | None) -> Items:
     """The items that stand in this text, their binary decoded: by these names, or (None) by a look into every map."""
     if names is not None and _decode_named(piece, names) == sum(map(text.count, _BINARY)):
         return piece
-    whole: Items = decoded(b"[%b]" % text.rstrip().rstrip(b","))
-    return whole
+    return items_of(text)
 
 
 def _goes_on(text: str, at: int) -> tuple[bool, int]:

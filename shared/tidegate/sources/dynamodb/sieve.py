@@ -8,6 +8,8 @@ from operator import itemgetter
 
 from tidegate.errors import FatalError
 from tidegate.model import AttributeValue, Definition, FailedRecord, Record
+from tidegate.rereadable import Rereadable
+from tidegate.sources.dynamodb.answers import Piece, items_of
 from tidegate.sources.dynamodb.keys import key_text, key_texts
 from tidegate.sources.dynamodb.schema import Plan, remedy_of
 from tidegate.tables import table_of_values
@@ -96,9 +98,12 @@ class Sieve:
             return None
         if times and not (start <= min(times) and max(times) < end):
             return None
-        return list(
-            map(Record, zip(*keys, strict=True), times, items if self._shown is None else map(self._values, items))
-        )
+        if self._shown is not None:
+            return list(map(Record, zip(*keys, strict=True), times, map(self._values, items)))
+        records = map(Record, zip(*keys, strict=True), times, items)
+        if not isinstance(items, Piece):
+            return list(records)
+        return Rereadable(records, items.text, lambda text: self.sifted(items_of(text), start, end)[0])
 
     def _values(self, item: Mapping[str, AttributeValue]) -> Mapping[str, AttributeValue]:
         shown = self._shown
