@@ -168,7 +168,7 @@ def test_a_client_that_was_in_use_before_has_such_connections_from_then_on(
 
 
 def test_a_worker_has_such_connections_before_its_first_call() -> None:
-    made = Stack.of(Settings(**dict.fromkeys(NAMES, "name"), region="us-east-1"))  # type: ignore[arg-type]  # all of them text
+    made = Stack.of(Settings(**{name: name for name in NAMES}, region="us-east-1"))  # type: ignore[arg-type]  # all of them text
     made.engine()
     client: Any = made.clients.dynamodb
     assert client._endpoint.http_session._manager.pool_classes_by_scheme["https"] is transport._TLSPool
