@@ -90,8 +90,8 @@ demo-delivery: install  ## one export to another bucket, by SFTP and by e-mail, 
 bench: install  ## what an export costs, next to other tools (QUICK=1: under 3 minutes, FULL=1: an hour)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(FULL),--full)
 
-# Two more than processors: tests end to end mostly wait for something to happen by itself.
-PROCESSES := $(shell expr $$(nproc) + 2)
+# One more than processors: some tests wait for something to happen by itself.
+PROCESSES := $(shell expr $$(nproc) + 1)
 
 test: install $(VENV)/sam/.done  ## every test
 	@$(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 4

@@ -27,7 +27,8 @@ from faults.wire_proxy import HOST, Proxy, share
 from tidegate.intact import require_intact
 
 ITEM = b'{"Item":{"id":{"S":"one"},"at":{"N":"1700000000000"}}}'
-PATIENCE = 0.4
+PATIENCE, BUSY = 0.4, 30.0
+"""Seconds that a client waits for an answer that is held back, and for one that a busy machine is late with."""
 
 
 class Behind(BaseHTTPRequestHandler):
@@ -84,9 +85,9 @@ def behind() -> Iterator[tuple[int, list[str]]]:
 class Client:
     """One who calls through a proxy that throws this fault at each call."""
 
-    def __init__(self, proxy: Proxy) -> None:
+    def __init__(self, proxy: Proxy, patience: float) -> None:
         session = boto3.Session("a", "b", region_name="us-east-1")
-        config = Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=PATIENCE, proxies={})
+        config = Config(retries={"mode": "standard", "total_max_attempts": 1}, read_timeout=patience, proxies={})
         self.s3 = session.client("s3", endpoint_url=proxy.url, config=config)
         self.dynamodb = session.client("dynamodb", endpoint_url=proxy.url, config=config)
         require_intact(self.dynamodb)
@@ -106,15 +107,16 @@ class Meeting:
 
     def __init__(self, behind: tuple[int, list[str]], fault: Fault | None, kills: list[int] | None = None) -> None:
         self.applied = behind[1]
+        self.patience = PATIENCE if fault is Fault.HANG else BUSY
         self.proxy = Proxy(
-            Always(fault), patience=PATIENCE, attempts=1, kill=(kills if kills is not None else []).append
+            Always(fault), patience=self.patience, attempts=1, kill=(kills if kills is not None else []).append
         )
         self.proxy.upstream = behind[0]
 
     def __enter__(self) -> tuple[Client, list[str], Proxy]:
         self.proxy.__enter__()
         self.proxy.troubled = True
-        return Client(self.proxy), self.applied, self.proxy
+        return Client(self.proxy, self.patience), self.applied, self.proxy
 
     def __exit__(self, *_: object) -> None:
         self.proxy.__exit__(None, None, None)
