@@ -39,11 +39,6 @@ static inline uint64_t zero_bytes(uint64_t word) {
     return (word - EACH_BYTE(1)) & ~word & HIGH_BITS;
 }
 
-/* The same for bytes below 32. */
-static inline uint64_t control_bytes(uint64_t word) {
-    return (word - EACH_BYTE(0x20)) & ~word & HIGH_BITS;
-}
-
 /* The number of the lowest byte whose high bit is marked; at least one has to be. */
 static inline int first_marked(uint64_t marks) {
 #if defined(__GNUC__) || defined(__clang__)
